@@ -1,0 +1,48 @@
+# Two commands matter: `make demo` shows the whole way, `make test` checks everything.
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := demo
+
+.PHONY: help setup demo test lint format lock docs clean
+
+help:
+	@echo "make demo    simulate a million exchanges, scan them, write $(DEMO)/result/report.html"
+	@echo "make test    set up, lint, type-check and test everything"
+	@echo "make format  put the code into the house's format"
+	@echo "make lock    renew requirements.lock from pyproject.toml"
+	@echo "make docs    regenerate the documentation that code writes"
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml scripts/bootstrap.sh
+	sh scripts/bootstrap.sh $(VENV)
+	@touch $(READY)
+
+demo: setup
+	$(BIN)/stillwatch simulate --out $(DEMO)/traffic --benign 5000 --scale 0.1 --days 28 --seed 7 --force
+	$(BIN)/stillwatch scan $(DEMO)/traffic/exchanges --accounts $(DEMO)/traffic/accounts.parquet --out $(DEMO)/result
+	@echo "Open $(DEMO)/result/report.html in a browser."
+
+test: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup
+	$(BIN)/uv pip compile pyproject.toml --group dev --group bench --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) $(DEMO) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

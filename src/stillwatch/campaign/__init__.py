@@ -1,0 +1,1 @@
+"""Which accounts act as one: views, communities, joint evidence, false-discovery control."""

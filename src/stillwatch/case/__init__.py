@@ -1,0 +1,1 @@
+"""What an analyst judges: a campaign with its evidence, in words, tables and pictures."""

@@ -1,0 +1,1 @@
+"""The command line: each command teaches with --help and speaks to machines with --json."""

@@ -1,0 +1,1 @@
+"""The log formats that are understood, one reader a file."""

@@ -1,0 +1,1 @@
+"""What an account leaves behind: fixed-size, mergeable, without text."""

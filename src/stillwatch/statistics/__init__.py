@@ -1,0 +1,1 @@
+"""Pure mathematics of evidence: no data frames, no input or output."""
