@@ -120,10 +120,10 @@ FIELDS: tuple[Field, ...] = (
         "keyed hashes of client addresses",
         Field(
             "address_prefix",
-            np.dtype(np.uint64),
+            np.dtype(np.int64),
             16,
             "beside",
-            "keyed hash of each address's /24 or /48",
+            "keyed hash of each address's /24 or /48, as a signed number",
             "addresses",
             adds=False,
         ),

@@ -1,0 +1,142 @@
+"""Membership: which accounts belong to a group, judged by what its members hold and others do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillwatch.campaign.chance import effective_addresses
+from stillwatch.campaign.population import Incidence, Population, incidence
+
+NONE = np.uint64(1)  # The value of an account that has no value, where others have one.
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """One view's part in membership.
+
+    Attributes:
+        name: The view as in reports.
+        most: The most that it adds, in nats.
+        least: The most that it takes away, in nats.
+    """
+
+    name: str
+    most: float
+    least: float
+
+
+TIES: tuple[Tie, ...] = (
+    Tie("payment", 6.0, 3.0),
+    Tie("network", 7.0, 2.0),
+    Tie("template", 6.0, 3.0),
+    Tie("sign_up", 3.0, 3.0),
+    Tie("mail", 3.0, 1.0),
+    Tie("client", 2.0, 2.0),
+    Tie("system", 2.0, 2.0),
+    Tie("settings", 2.0, 2.0),
+)
+ROUNDS = 6
+LOG_ODDS_LEAST = 1.0
+TIE_NATS_LEAST = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """How far each account belongs to one group.
+
+    Attributes:
+        log_odds: Shape (accounts,), nats, the prior counted in.
+        by_tie: Shape (ties, accounts), nats in the order of ``TIES``.
+        member: Shape (accounts,).
+    """
+
+    log_odds: NDArray[np.float64]
+    by_tie: NDArray[np.float64]
+    member: NDArray[np.bool_]
+
+
+class Ties:
+    """The incidences that membership reads, made once a population."""
+
+    def __init__(self, population: Population) -> None:
+        """Gather them; where some accounts hold no card, holding none is a value too."""
+        self.population = population
+        self.incidences: dict[str, Incidence] = {
+            "payment": _completed(population.payment, len(population)),
+            "network": population.network,
+            "template": population.template,
+            "sign_up": population.cohort,
+            "mail": population.mail,
+            "client": population.client,
+            "system": _completed(population.system, len(population)),
+            "settings": population.settings,
+        }
+        strangers = np.full(len(population), -1, np.int64)
+        network = population.network
+        self.addresses = np.zeros(0) if network.empty else effective_addresses(network, strangers)
+
+
+def grow(ties: Ties, core: NDArray[np.bool_]) -> Membership:
+    """Return who belongs to the group that ``core`` begins.
+
+    In each round the group's habits are read off its members and every account is judged by them, its own values
+    left out: naive Bayes over the views, each capped, the prior being the group's share of all accounts. The rounds
+    end when nobody joins or leaves.
+
+    Args:
+        ties: The population's incidences.
+        core: Shape (accounts,). At least two accounts.
+    """
+    member = core.copy()
+    result = _judge(ties, member)
+    for _ in range(ROUNDS):
+        if np.array_equal(result.member, member) or result.member.sum() < 2:
+            break
+        member = result.member
+        result = _judge(ties, member)
+    return result
+
+
+def _judge(ties: Ties, member: NDArray[np.bool_]) -> Membership:
+    accounts, inside = len(member), int(member.sum())
+    by_tie = np.zeros((len(TIES), accounts))
+    for k, tie in enumerate(TIES):
+        view = ties.incidences[tie.name]
+        if not view.empty:
+            room = ties.addresses[view.network] if tie.name == "network" else None
+            by_tie[k] = np.clip(_log_ratio(view, member, room), -tie.least, tie.most)
+    prior = np.log(inside / max(accounts - inside, 1))
+    log_odds = prior + by_tie.sum(axis=0)
+    enough = (by_tie >= TIE_NATS_LEAST).sum(axis=0) >= 2
+    return Membership(log_odds, by_tie, (log_odds >= LOG_ODDS_LEAST) & enough)
+
+
+def _log_ratio(view: Incidence, member: NDArray[np.bool_], room: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Return each account's log-likelihood ratio, group against everyone else, for one view."""
+    mine = member[view.account]
+    in_group = np.bincount(view.value[mine], minlength=len(view.label)).astype(np.float64)
+    others = in_group[view.value] - mine  # Members that hold the row's value, the account itself left out.
+    rows_in = max(int(mine.sum()), 1)
+    outside = np.maximum(view.frequency[view.value] - in_group[view.value], 0.0)
+    rows_out = max(len(view.value) - rows_in, 1)
+    if room is not None:  # An address is as common as its network's addresses are on average, at least.
+        in_network = np.bincount(view.network[~mine], minlength=int(view.network.max()) + 1)
+        outside = np.maximum(outside, in_network[view.network] / room)
+    chance = (outside + 0.5) / (rows_out + 1.0)
+    shares = (others > 0) & mine
+    share = np.clip((shares.sum() + 0.5) / (rows_in + 1.0), 0.02, 0.98)
+    drawn = others / np.maximum(rows_in - mine, 1)
+    return np.bincount(view.account, np.log1p(share * (drawn / chance - 1)), minlength=len(member))
+
+
+def _completed(view: Incidence, accounts: int) -> Incidence:
+    """Return the view with a value for the accounts that hold none; empty where nobody holds any."""
+    if view.empty:
+        return view
+    without = np.setdiff1d(np.arange(accounts), view.account)
+    account = np.concatenate([view.account, without])
+    label = np.concatenate([view.label[view.value], np.full(len(without), NONE)])
+    return incidence(account, label)

@@ -1,0 +1,174 @@
+"""Who has what: the accounts of a scan as rows of (account, value), one incidence table a view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from stillwatch.footprint.footprints import DAY_US, EMPTY, HOUR_US, Footprints
+from stillwatch.footprint.words import chained
+from stillwatch.statistics.compiled import compiled
+
+
+@dataclass(frozen=True, eq=False)
+class Incidence:
+    """Which accounts hold which values of one view.
+
+    Rows are sorted by account, then by value.
+
+    Attributes:
+        account: Shape (rows,).
+        value: Shape (rows,), codes in [0, values).
+        label: Shape (values,). The hash, or number, that a code stands for.
+        network: Shape (rows,). For addresses the code of the network, else 0.
+        weight: Shape (rows,). Exchanges of the account with the value.
+    """
+
+    account: NDArray[np.int64]
+    value: NDArray[np.int64]
+    label: NDArray[np.uint64]
+    network: NDArray[np.int64]
+    weight: NDArray[np.int64]
+
+    @cached_property
+    def frequency(self) -> NDArray[np.int64]:
+        """Accounts that hold each value, shape (values,)."""
+        return np.bincount(self.value, minlength=len(self.label))
+
+    @property
+    def empty(self) -> bool:
+        """Whether the view has no data at all."""
+        return len(self.account) == 0
+
+
+def incidence(
+    account: NDArray[np.int64],
+    label: NDArray[np.uint64],
+    network: NDArray[np.int64] | None = None,
+    weight: NDArray[np.int64] | None = None,
+) -> Incidence:
+    """Return the incidence of distinct (account, label) rows, sorted by account."""
+    if len(account) == 0:
+        none = np.zeros(0, np.int64)
+        return Incidence(none, none, np.zeros(0, np.uint64), none, none)
+    labels, value = np.unique(label, return_inverse=True)
+    order = np.lexsort((value, account))
+    zeros = np.zeros(len(account), np.int64)
+    network = zeros if network is None else network
+    weight = zeros + 1 if weight is None else weight
+    return Incidence(account[order], value[order].astype(np.int64), labels, network[order], weight[order])
+
+
+class Population:
+    """All accounts of a scan at one instant, and what they share.
+
+    Args:
+        footprints: One row an account.
+    """
+
+    def __init__(self, footprints: Footprints) -> None:
+        """Keep the footprints; incidences are made when asked for."""
+        self.footprints = footprints
+
+    def __len__(self) -> int:
+        """Return the number of accounts."""
+        return len(self.footprints)
+
+    def _sample(self, name: str, network: str | None = None) -> Incidence:
+        hashes = self.footprints.hashes(name)
+        account, place = np.nonzero(hashes != EMPTY)
+        codes = None
+        if network is not None:
+            codes = np.unique(self.footprints.integers(network)[account, place], return_inverse=True)[1]
+        weight = self.footprints.integers(f"{name}_exchanges")[account, place]
+        return incidence(account, hashes[account, place], codes, weight)
+
+    def _profile(self, name: str) -> Incidence:
+        profile = self.footprints.profile
+        if profile is None or name not in profile.column_names:
+            return incidence(np.zeros(0, np.int64), np.zeros(0, np.uint64))
+        column = profile[name].combine_chunks() if isinstance(profile[name], pa.ChunkedArray) else profile[name]
+        known = column.is_valid().to_numpy(zero_copy_only=False)
+        values = pc.fill_null(column, 0).to_numpy(zero_copy_only=False).astype(np.uint64)
+        return incidence(np.flatnonzero(known), values[known])
+
+    @cached_property
+    def payment(self) -> Incidence:
+        """Cards and other means of payment."""
+        return self._profile("card")
+
+    @cached_property
+    def organization(self) -> Incidence:
+        """Organisations on file."""
+        return self._profile("organization")
+
+    @cached_property
+    def mail(self) -> Incidence:
+        """Mail domains."""
+        return self._profile("mail_domain")
+
+    @cached_property
+    def network(self) -> Incidence:
+        """Client addresses, with their autonomous system, or prefix where that is unknown."""
+        asn_known = bool((self.footprints.integers("address_asn") > 0).any())
+        return self._sample("addresses", "address_asn" if asn_known else "address_prefix")
+
+    @cached_property
+    def client(self) -> Incidence:
+        """Client software."""
+        return self._sample("clients")
+
+    @cached_property
+    def system(self) -> Incidence:
+        """System instructions."""
+        return self._sample("systems")
+
+    @cached_property
+    def template(self) -> Incidence:
+        """Word shingles of prompts."""
+        return self._sample("shingles")
+
+    @cached_property
+    def settings(self) -> Incidence:
+        """The bucket of each account's most common request setting."""
+        counts = self.footprints.integers("settings")
+        known = np.flatnonzero(counts.sum(axis=1) > 0)
+        return incidence(known, counts[known].argmax(axis=1).astype(np.uint64))
+
+    @cached_property
+    def birth_us(self) -> NDArray[np.int64]:
+        """When each account was opened, or first seen where that is not known."""
+        first = self.footprints.integers("first_us").copy()
+        profile = self.footprints.profile
+        if profile is not None and "created_us" in profile.column_names:
+            created = pc.fill_null(profile["created_us"], np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)
+            known = created != np.iinfo(np.int64).min
+            first[known] = created[known]
+        return first
+
+    @cached_property
+    def cohort(self) -> Incidence:
+        """The day on which each account was opened or first seen."""
+        everyone = np.arange(len(self))
+        days = self.birth_us // DAY_US
+        return incidence(everyone, (days - days.min(initial=0)).astype(np.uint64))
+
+    @cached_property
+    def hours_used(self) -> int:
+        """How many hours of the window lie before the latest exchange."""
+        last = int(self.footprints.integers("last_us").max(initial=self.footprints.origin_us))
+        return int(np.clip((last - self.footprints.origin_us) // HOUR_US + 1, 0, self.footprints.hours.shape[1]))
+
+
+@compiled
+def ties(label: NDArray[np.uint64], salt: np.uint64) -> NDArray[np.uint64]:
+    """Return a pseudo-random rank for each label: an order that nobody chose."""
+    out = np.empty_like(label)
+    for k in range(len(label)):
+        out[k] = chained(label[k], salt)
+    return out

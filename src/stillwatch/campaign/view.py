@@ -1,0 +1,113 @@
+"""A view: one kind of tie between accounts, and what it says of a group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillwatch.campaign.population import Population
+from stillwatch.campaign.sharing import Shared, hubs, members, shared
+
+
+class Groups:
+    """Disjoint groups of accounts of one population, and what several views ask of them.
+
+    Args:
+        population: All accounts.
+        partition: Shape (accounts,), the group of each account from 0, -1 for none.
+    """
+
+    def __init__(self, population: Population, partition: NDArray[np.int64]) -> None:
+        """Count the members."""
+        self.population = population
+        self.partition = partition
+        self.sizes = members(partition)
+
+    def __len__(self) -> int:
+        """Return the number of groups."""
+        return len(self.sizes)
+
+    @cached_property
+    def payment(self) -> Shared:
+        """Cards that members share."""
+        return shared(self.population.payment, self.partition)
+
+    @cached_property
+    def network(self) -> Shared:
+        """Addresses that members share."""
+        return shared(self.population.network, self.partition)
+
+    @cached_property
+    def unit(self) -> NDArray[np.int64]:
+        """The honest unit that each account may belong to: its card's or else its office's accounts, or itself.
+
+        What one firm or one household has in common counts once, however many accounts it has.
+        """
+        unit = np.arange(len(self.population), dtype=np.int64)
+        network = self.network
+        order = np.lexsort((network.value, network.holders, network.account))
+        last = np.flatnonzero(np.r_[network.account[order][1:] != network.account[order][:-1], True]) if len(order) else order
+        office = order[last]
+        unit[network.account[office]] = len(unit) + network.pair[office]
+        unit[self.payment.account] = 2 * len(unit) + len(network.pair) + self.payment.pair
+        return unit
+
+    @cached_property
+    def hours(self) -> NDArray[np.int64]:
+        """Exchanges of each group in each hour, shape (groups, whole days * 24)."""
+        return self._over_hours(lambda counts: counts)
+
+    @cached_property
+    def active(self) -> NDArray[np.int64]:
+        """Active members of each group in each hour, shape (groups, whole days * 24)."""
+        return self._over_hours(lambda counts: (counts > 0).astype(np.int64))
+
+    def _over_hours(self, of: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> NDArray[np.int64]:
+        hours = self.population.hours_used // 24 * 24
+        out = np.zeros((len(self), hours), np.int64)
+        inside = np.flatnonzero(self.partition >= 0)
+        order = inside[np.argsort(self.partition[inside], kind="stable")]
+        begins = np.searchsorted(self.partition[order], np.arange(len(self)))
+        for group, begin in enumerate(begins):
+            rows = order[begin : begin + self.sizes[group]]
+            out[group] = of(self.population.footprints.hours[rows, :hours].astype(np.int64)).sum(axis=0)
+        return out
+
+    def hub(self, rows: Shared) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the value that most members of each group hold and how many do."""
+        return hubs(rows, len(self))
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view of a group, with the benign claim that it can speak against.
+
+    Attributes:
+        name: The file's name, as in reports.
+        null: The benign claim, in words that an analyst can dispute.
+        source: Where the idea comes from.
+        needs: Columns without which the view has no data.
+        cap_nats: The most that it may say, so that no one view decides.
+        strong: Whether it can be one of the two views that a flag rests on.
+        weigh: Returns each group's log-evidence in nats, NaN for no data, before the cap.
+    """
+
+    name: str
+    null: str
+    source: str
+    needs: tuple[str, ...]
+    cap_nats: float
+    strong: bool
+    weigh: Callable[[Groups], NDArray[np.float64]]
+
+    def capped(self, groups: Groups) -> NDArray[np.float64]:
+        """Return each group's evidence for a campaign that keeps this habit half of the time, at most the cap.
+
+        The mean with the e-value 1 keeps what a view does not show from deciding against what the others show.
+        """
+        log_e = self.weigh(groups)
+        return np.minimum(np.logaddexp(log_e, 0.0) - np.log(2), self.cap_nats)

@@ -1,0 +1,1 @@
+"""The views of a group: what ties its accounts, one file each."""

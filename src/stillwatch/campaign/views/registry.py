@@ -1,0 +1,8 @@
+"""All views, in the order of reports."""
+
+from __future__ import annotations
+
+from stillwatch.campaign.view import View
+from stillwatch.campaign.views import client, elicitation, network, payment, sign_up, timing
+
+VIEWS: tuple[View, ...] = (payment.view, network.view, timing.view, sign_up.view, client.view, elicitation.view)

@@ -1,0 +1,26 @@
+"""Sign-up: units that were opened in the same days, under the same rare mail domains."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillwatch.campaign.common_values import log_e_common_values
+from stillwatch.campaign.view import Groups, View
+
+
+def weigh(groups: Groups) -> NDArray[np.float64]:
+    """Return the mean of the e-values for days of opening and for mail domains, a unit counting once a value."""
+    population = groups.population
+    return log_e_common_values(groups, population.cohort, population.mail)
+
+
+view = View(
+    name="sign_up",
+    null="The firms, households and persons in the group opened their accounts independently of each other.",
+    source="Sign-up cohorts and disposable mail as disclosed by Anthropic (Sept 2026).",
+    needs=("created_at", "email_domain"),
+    cap_nats=2.5,
+    strong=False,
+    weigh=weigh,
+)

@@ -1,0 +1,105 @@
+"""``merge``: footprints of the same accounts, from anywhere and in any order, become one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from stillwatch.footprint.footprints import EMPTY, FIELDS, Footprints, blank
+from stillwatch.footprint.samples import add_counted
+
+
+def merge(tables: Iterable[pa.Table]) -> pa.Table:
+    """Return one table of footprints, a row an account, from any number of them.
+
+    Associative and commutative to the last bit but for the order of rows, which is that of first appearance.
+
+    Raises:
+        ValueError: If there is no table, or the tables' windows begin at different instants.
+    """
+    gathered: Gathered | None = None
+    for table in tables:
+        footprints = Footprints.from_arrow(table)
+        gathered = gathered or Gathered(footprints.origin_us)
+        gathered.add(footprints)
+    if gathered is None:
+        raise ValueError("there is nothing to merge; pass at least one table")
+    return gathered.footprints().to_arrow()
+
+
+class Gathered:
+    """Footprints that grow in place, for one who merges many small tables into a large one.
+
+    Args:
+        origin_us: Where the window of hours begins, for all of them.
+    """
+
+    def __init__(self, origin_us: int) -> None:
+        """Begin with no account."""
+        self.origin_us = origin_us
+        self._row: dict[str, int] = {}
+        self._ids: list[str] = []
+        self._store = blank(pa.array([], pa.large_string()), origin_us).arrays
+
+    def add(self, footprints: Footprints) -> NDArray[np.int64]:
+        """Merge ``footprints`` in and return the row of each of its accounts.
+
+        Raises:
+            ValueError: If its window begins elsewhere.
+        """
+        if footprints.origin_us != self.origin_us:
+            raise ValueError(f"windows differ: {footprints.origin_us} is not {self.origin_us}")
+        names = footprints.account_id.to_pylist()
+        rows = np.fromiter((self._row.setdefault(name, len(self._row)) for name in names), np.int64, len(names))
+        self._ids.extend(list(self._row)[len(self._ids) :])
+        if len(np.unique(rows)) != len(rows):
+            raise ValueError("an account has more than one row in one table of footprints; fold or merge makes one")
+        self._grow(len(self._ids))
+        for field in FIELDS:
+            mine, theirs = self._store[field.name], footprints.arrays[field.name]
+            if field.rule == "sum":
+                mine[rows] += theirs
+            elif field.rule == "least":
+                mine[rows] = np.minimum(mine[rows], theirs)
+            elif field.rule == "greatest":
+                mine[rows] = np.maximum(mine[rows], theirs)
+            elif field.rule == "saturate":
+                total = mine[rows].astype(np.uint32) + np.asarray(theirs, np.uint32)
+                mine[rows] = np.minimum(total, 65_535).astype(np.uint16)
+            elif field.rule == "sample":
+                self._merge_sample(field.name, rows, footprints)
+        return rows
+
+    def footprints(self) -> Footprints:
+        """Return a view of all that was added; adding more changes it."""
+        n = len(self._ids)
+        arrays = {name: array[:n] for name, array in self._store.items()}
+        return Footprints(arrays, pa.array(self._ids, pa.large_string()), self.origin_us)
+
+    def _grow(self, accounts: int) -> None:
+        have = len(self._store["exchanges"])
+        if accounts <= have:
+            return
+        more = max(accounts, have * 3 // 2) - have
+        fresh = blank(pa.nulls(more, pa.large_string()), self.origin_us).arrays
+        self._store = {name: np.concatenate([array, fresh[name]]) for name, array in self._store.items()}
+
+    def _merge_sample(self, name: str, rows: NDArray[np.int64], other: Footprints) -> None:
+        labels = [field.name for field in FIELDS if field.sample == name and not field.adds]
+        theirs = other.hashes(name)
+        used = theirs != EMPTY
+        owner = np.repeat(rows, used.sum(axis=1))
+        counts = other.integers(f"{name}_exchanges")[used]
+        theirs_labels = np.zeros((len(labels), len(owner)), np.int64)
+        greatest = np.zeros((len(labels), *self._store[name].shape), np.int64)
+        for k, label in enumerate(labels):
+            greatest[k] = self._store[label]
+            theirs_labels[k] = other.integers(label)[used]
+        add_counted(
+            self._store[name], self._store[f"{name}_exchanges"], greatest, owner, theirs[used], counts, theirs_labels
+        )
+        for k, label in enumerate(labels):
+            self._store[label] = greatest[k]
