@@ -1,1 +1,1 @@
-"""The log formats that are understood, one reader a file."""
+"""Formats that traffic is logged in: one reader a file, found by looking at the data."""
