@@ -20,6 +20,9 @@ class Claim:
     assumptions: str
     source: str
     needs: tuple[str, ...]  # The exchange or account columns without which the detector has no data.
+    measures: str = ""  # What ``Evidence.measured`` holds, in words.
+    look_alikes: str = ""  # Which honest accounts break the claim too, and must be ruled out by other evidence.
+    population: bool = False  # Whether accounts are compared with each other, so that all must be seen at once.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,16 @@ class Evidence:
 
     def reason(self, account: int) -> str:
         """Return one plain sentence for ``account``'s row, with its nats."""
-        return f"{self.claim.detector}: {self.measured[account]:.3g} ({self.log_e[account]:.1f} nats)"
+        what = self.claim.measures or self.claim.detector
+        return f"{what}: {self.measured[account]:.3g} ({self.log_e[account]:.1f} nats)"
 
 
 class Detector(Protocol):
     """One detector: a module-level object in a file of its own."""
 
-    claim: Claim
+    @property
+    def claim(self) -> Claim:
+        """The benign claim that the detector speaks against."""
 
     def __call__(self, footprints: Footprints) -> Evidence:
         """Return the evidence of every account in ``footprints``."""

@@ -32,6 +32,24 @@ def active_hours_of_day(hours: NDArray[np.uint16]) -> NDArray[np.int64]:
     return result
 
 
+def daily_totals(hours: NDArray[np.uint16]) -> NDArray[np.int64]:
+    """Return the exchanges of each run of 24 hours.
+
+    Args:
+        hours: Shape (accounts, hours), exchanges an hour; hours a multiple of 24.
+
+    Returns:
+        Shape (accounts, days).
+
+    Raises:
+        ValueError: If the hours do not fill whole days.
+    """
+    if hours.ndim != 2 or hours.shape[1] % HOURS_A_DAY:
+        raise ValueError(f"hours of shape {hours.shape} do not fill whole days")
+    days = hours.shape[1] // HOURS_A_DAY
+    return np.asarray(hours.reshape(len(hours), days, HOURS_A_DAY).sum(axis=2, dtype=np.int64), np.int64)
+
+
 def windows(hours_of_day: ArrayLike, window_h: int) -> NDArray[np.int64]:
     """Return the sums over all ``window_h`` consecutive hours of the circular day.
 
