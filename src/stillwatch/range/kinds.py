@@ -96,12 +96,12 @@ KINDS: tuple[Kind, ...] = (
         1.1, 3.3, 80, PEOPLE, EVERYDAY, PRO, (0.15, 0.15, 0.0, 0.7), recent=0.4,
     ),
     Kind(
-        "coding user", "high volume, harness strings, agent loops", 0.13, "developer", 190, 1.15, 6.5, 28,
+        "coding user", "high volume, harness strings, agent loops", 0.13, "developer", 165, 1.1, 6.5, 28,
         (("harness", 7), ("editor", 4), ("browser", 1)), TECHNICAL, PRO, (0.7, 0.05, 0.2, 0.05), passage_share=0.45,
         reasoning=0.5, output_median=420, recent=0.4, settings_share=0.1, site_width=2, mail_own=0.2, refusal=0.012,
     ),
     Kind(
-        "production app", "one template, one client, the rhythm of a crowd", 0.075, "public", 230, 1.45, 1.7, 60, KITS,
+        "production app", "one template, one client, the rhythm of a crowd", 0.075, "public", 175, 1.4, 1.7, 60, KITS,
         PRODUCT, API, (0.0, 0.0, 1.0, 0.0), site_class=CLOUD, site_width=4, mail_own=0.6, application=0.9,
         settings_share=0.75, reasoning=0.15, style=1, instruction_share=0.06, elicitation=(0.0, 0.05, 0.02, 0.02),
     ),

@@ -30,7 +30,8 @@ PRESETS: tuple[Campaign, ...] = (
     Campaign(
         name="anthropic-2026-02-3.4m",
         source=_FEBRUARY,
-        disclosed="More than 3.4 million exchanges through accounts of several kinds: agentic reasoning, tools, coding.",
+        disclosed="More than 3.4 million exchanges through accounts of several kinds: agentic reasoning, tools, "
+        "coding.",
         assumed="600 accounts over 25 days, agent loops of several turns.",
         accounts=600,
         exchanges=3_400_000,
@@ -68,8 +69,8 @@ PRESETS: tuple[Campaign, ...] = (
     Campaign(
         name="anthropic-2026-02-proxy",
         source=_FEBRUARY,
-        disclosed="One proxy network with more than 20,000 accounts at once, which mixes distillation with the requests "
-        "of unrelated customers.",
+        disclosed="One proxy network with more than 20,000 accounts at once, which mixes distillation with the "
+        "requests of unrelated customers.",
         assumed="800,000 extraction exchanges over 28 days, and as many of customers.",
         accounts=20_000,
         exchanges=800_000,
@@ -105,8 +106,8 @@ PRESETS: tuple[Campaign, ...] = (
     Campaign(
         name="anthropic-2026-09-300k",
         source=_SEPTEMBER,
-        disclosed="About 300,000 exchanges in 10 days over 5,380 accounts, 5.6 a day each. The report names residential "
-        "proxies, disposable mail and virtual cards.",
+        disclosed="About 300,000 exchanges in 10 days over 5,380 accounts, 5.6 a day each. The report names "
+        "residential proxies, disposable mail and virtual cards.",
         assumed="Half of an account's traffic is cover that goes on around the ten days.",
         accounts=5_380,
         exchanges=300_000,
@@ -146,8 +147,8 @@ PRESETS: tuple[Campaign, ...] = (
     Campaign(
         name="anthropic-2026-09-replay",
         source=_SEPTEMBER,
-        disclosed="More than 400,000 exchanges in 20 days over more than 1,500 accounts, 13.3 a day each: sessions of "
-        "the operator's own users, replayed.",
+        disclosed="More than 400,000 exchanges in 20 days over more than 1,500 accounts, 13.3 a day each: sessions "
+        "of the operator's own users, replayed.",
         assumed="No instruction and no elicitation: only cards, addresses, sign-up and the shared budget speak.",
         accounts=1_500,
         exchanges=400_000,
@@ -172,8 +173,8 @@ PRESETS: tuple[Campaign, ...] = (
     Campaign(
         name="gtig-2026-02-coercion",
         source=_GTIG,
-        disclosed="More than 100,000 prompts that coerce the reasoning trace out, with a fixed sentence on the language "
-        "of the thinking; many are not in English.",
+        disclosed="More than 100,000 prompts that coerce the reasoning trace out, with a fixed sentence on the "
+        "language of the thinking; many are not in English.",
         assumed="200 accounts over 12 days.",
         accounts=200,
         exchanges=100_000,
