@@ -14,7 +14,7 @@ ACCOUNTS_LEAST = 4  # Fewer accounts are no campaign, whatever ties them.
 def communities(links: Links, accounts: int, resolution: float = 1.0, seed: int = 1) -> NDArray[np.int64]:
     """Return each account's community, -1 where it is in none of at least ``ACCOUNTS_LEAST`` accounts.
 
-    Parallel Louvain with refinement at ``resolution``: at 1 small groups merge, above it large ones break up. Both
+    Parallel Louvain at ``resolution``: at 1 small groups merge, above it large ones break up. Both
     are harmless here, since every community is tested afterwards and grown from its core.
 
     Source:
@@ -25,7 +25,7 @@ def communities(links: Links, accounts: int, resolution: float = 1.0, seed: int 
     networkit.setSeed(seed, False)
     networkit.setNumberOfThreads(1)  # More threads are no faster at this size, and each run would differ.
     graph = networkit.GraphFromCoo((links.weight, (links.left, links.right)), n=accounts, weighted=True, directed=False)
-    method = networkit.community.PLM(graph, refine=True, gamma=resolution)
+    method = networkit.community.PLM(graph, gamma=resolution)
     method.run()
     return renumbered(np.array(method.getPartition().getVector(), np.int64))
 

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from stillwatch.campaign.population import Incidence
-from stillwatch.campaign.sharing import hubs, shared
+from stillwatch.campaign.sharing import Shared, hubs, shared
 from stillwatch.campaign.view import Groups
 
 MISFIT_NATS_MOST = 30.0
-POPULAR_SHARE = 0.01  # A mail domain that more accounts than this use is a mail provider's, not a firm's.
-POPULAR_LEAST = 40
+SLEEPLESS_NATS_MOST = 5.0
+RESTLESS_SHARE = 0.5  # A place of people is awake in at most half of its quietest six hours.
+PLACE_DAYS = 3  # An event of two days can go through the nights.
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,7 @@ def _lacking(holders: NDArray[np.int64], sizes: NDArray[np.int64], needed: float
     return np.where(holders >= needed * sizes, 0.0, np.clip(log_e, 0.0, MISFIT_NATS_MOST))
 
 
-def _on_hub(groups: Groups, view: Incidence, most: int | None = None) -> NDArray[np.int64]:
-    rows = shared(view, groups.partition)
-    if most is not None:
-        rows = rows.keep(view.frequency[rows.value] <= most)
+def _on_hub(groups: Groups, rows: Shared) -> NDArray[np.int64]:
     return hubs(rows, len(groups))[1]
 
 
@@ -53,18 +50,34 @@ def _nothing(groups: Groups) -> NDArray[np.float64]:
 
 
 def _organisation(groups: Groups) -> NDArray[np.float64]:
-    population = groups.population
-    popular = max(POPULAR_LEAST, int(POPULAR_SHARE * len(population)))
-    hub = np.maximum(_on_hub(groups, population.payment), _on_hub(groups, population.organization))
-    return _lacking(np.maximum(hub, _on_hub(groups, population.mail, popular)), groups.sizes, 0.9)
+    on_file = shared(groups.population.organization, groups.partition)
+    hub = np.max([_on_hub(groups, rows) for rows in (groups.payment, groups.own_mail, on_file)], axis=0)
+    return _lacking(hub, groups.sizes, 0.9)
 
 
 def _place(groups: Groups) -> NDArray[np.float64]:
-    return _lacking(_on_hub(groups, groups.population.network), groups.sizes, 0.6)
+    """A place is where most members send most from, and where people sleep, or are for two days at most."""
+    network = groups.population.network
+    if network.empty:
+        return np.full(len(groups), MISFIT_NATS_MOST)
+    order = np.lexsort((network.weight, network.account))
+    main = order[np.append(network.account[order][1:] != network.account[order][:-1], True)]
+    rows = shared(network.take(main), groups.partition)
+    return _lacking(_on_hub(groups, rows), groups.sizes, 0.8) + _sleepless(groups)
+
+
+def _sleepless(groups: Groups) -> NDArray[np.float64]:
+    """Return the evidence that a group rests in no six hours of the day; its hours, not its exchanges, are counted."""
+    hours = (groups.hours > 0).reshape(len(groups), -1, 24)
+    days = (hours.any(axis=2)).sum(axis=1)
+    by_hour = hours.sum(axis=1)
+    rest = np.stack([np.roll(by_hour, -k, axis=1)[:, :6].sum(axis=1) for k in range(24)]).min(axis=0)
+    log_e = rest * np.log(0.9 / RESTLESS_SHARE) + (6 * days - rest) * np.log(0.1 / (1 - RESTLESS_SHARE))
+    return np.where(days >= PLACE_DAYS, np.clip(log_e, 0.0, SLEEPLESS_NATS_MOST), 0.0)
 
 
 def _application(groups: Groups) -> NDArray[np.float64]:
-    return _lacking(_on_hub(groups, groups.population.system), groups.sizes, 0.9)
+    return _lacking(_on_hub(groups, shared(groups.population.system, groups.partition)), groups.sizes, 0.9)
 
 
 EXPLANATIONS: tuple[Explanation, ...] = (
@@ -77,25 +90,25 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation(
         "one prompt set",
         "Independent people use one public test set, course or list of prompts.",
-        frozenset({"template", "topic", "complementarity", "elicitation"}),
+        frozenset({"complementarity", "elicitation"}),
         _nothing,
     ),
     Explanation(
         "one organisation",
         "One firm, agency or household: a card, an organisation or a mail domain of its own covers nine in ten.",
-        frozenset({"network", "timing", "sign_up", "client", "template", "topic", "failover", "pivot"}),
+        frozenset({"network", "timing", "sign_up", "client", "template", "failover", "pivot"}),
         _organisation,
     ),
     Explanation(
         "one place",
-        "A class, an office, an event: six in ten were at one address, and did there what one does there.",
-        frozenset({"timing", "sign_up", "client", "template", "topic", "pivot", "complementarity"}),
+        "A class, an office, an event: eight in ten sent most from one address, and slept.",
+        frozenset({"timing", "sign_up", "client", "template", "pivot", "complementarity"}),
         _place,
     ),
     Explanation(
         "one application",
         "Users of one application: nine in ten carry its system instructions.",
-        frozenset({"client", "template", "topic", "pivot"}),
+        frozenset({"client", "template", "pivot"}),
         _application,
     ),
 )

@@ -20,15 +20,22 @@ class Joint:
 
     Attributes:
         by_view: Shape (views, groups), capped nats in the order of ``VIEWS``; NaN for no data.
-        against: Shape (explanations, groups), nats against each explanation in the order of ``EXPLANATIONS``.
-        views: Shape (groups,). How many views count that the best explanation does not excuse.
-        strong: Shape (groups,). How many of them are strong.
+        misfit: Shape (explanations, groups), nats, what each explanation lacks, in the order of ``EXPLANATIONS``.
     """
 
     by_view: NDArray[np.float64]
-    against: NDArray[np.float64]
-    views: NDArray[np.int64]
-    strong: NDArray[np.int64]
+    misfit: NDArray[np.float64]
+
+    @property
+    def against(self) -> NDArray[np.float64]:
+        """Shape (explanations, groups), nats against each explanation.
+
+        The views' evidence adds up, but for the views that the explanation excuses, and for what it lacks. A view's
+        cap is part of the design: no single view reaches the level of a discovery.
+        """
+        known = np.nan_to_num(self.by_view, nan=0.0)
+        counted = np.array([[v.name not in explanation.excuses for v in VIEWS] for explanation in EXPLANATIONS])
+        return np.asarray(self.misfit + counted.astype(np.float64) @ known)
 
     @property
     def log_e(self) -> NDArray[np.float64]:
@@ -41,27 +48,37 @@ class Joint:
 
     @property
     def enough_views(self) -> NDArray[np.bool_]:
-        """Whether at least two views, one of them strong, speak against the explanation that fits best."""
-        return (self.views >= 2) & (self.strong >= 1)
+        """Whether at least two views, one of them strong, have something to say."""
+        says = np.nan_to_num(self.by_view, nan=0.0) >= VIEW_NATS_LEAST
+        strong = np.array([view.strong for view in VIEWS])
+        return np.asarray((says.sum(axis=0) >= 2) & says[strong].any(axis=0))
+
+    def with_view(self, name: str, other: Joint, groups: NDArray[np.int64]) -> Joint:
+        """Return the evidence with one view's taken from ``groups`` of another.
+
+        What two partitions agree on was chosen for agreeing, so how well they agree is asked of the whole group.
+        """
+        by_view = self.by_view.copy()
+        row = [view.name for view in VIEWS].index(name)
+        by_view[row] = other.by_view[row, groups]
+        return Joint(by_view, self.misfit)
+
+    def take(self, groups: NDArray[np.int64]) -> Joint:
+        """Return the evidence of some groups, in that order."""
+        return Joint(self.by_view[:, groups], self.misfit[:, groups])
 
 
 def joint(groups: Groups) -> Joint:
-    """Return the joint evidence of each group.
-
-    The views' evidence adds up against each explanation, but for the views that it excuses, and for what it lacks.
-    A view's cap is part of the design: no single view reaches the level of a discovery.
-    """
+    """Return the joint evidence of each group."""
     by_view = np.stack([view.capped(groups) for view in VIEWS])
-    known = np.nan_to_num(by_view, nan=0.0)
-    against = np.stack(
-        [
-            explanation.misfit(groups)
-            + sum(known[k] for k, view in enumerate(VIEWS) if view.name not in explanation.excuses)
-            for explanation in EXPLANATIONS
-        ]
-    )
-    best = against.argmin(axis=0)
-    excused = np.array([[view.name in explanation.excuses for view in VIEWS] for explanation in EXPLANATIONS])
-    counts = (known >= VIEW_NATS_LEAST) & ~excused[best].T
-    strong = np.array([view.strong for view in VIEWS])
-    return Joint(by_view, against, counts.sum(axis=0), counts[strong].sum(axis=0))
+    return Joint(by_view, np.stack([explanation.misfit(groups) for explanation in EXPLANATIONS]))
+
+
+def after_growth(core: Joint, grown: Joint) -> Joint:
+    """Return the evidence of groups that were grown from cores, one core a group.
+
+    Growth asked the views that tie accounts who shares what, so their answers come from the core, which was drawn
+    before; the views that growth did not ask answer for the whole group. Of two misfits the smaller counts.
+    """
+    grew = np.array([view.ties for view in VIEWS])[:, None]
+    return Joint(np.where(grew, core.by_view, grown.by_view), np.minimum(core.misfit, grown.misfit))

@@ -15,6 +15,8 @@ from stillwatch.campaign.population import Incidence
 
 ACCOUNTS_MOST = 64  # A value that more accounts hold links nobody.
 TIES = 4  # Ties an account and value, forward in the ring.
+TEXT_ACCOUNTS_MOST = 16  # Shingles are many: rarer ones suffice, each tying an account to its next.
+TEXT_TIES = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Links:
     weight: NDArray[np.float64]
 
 
-def link(view: Incidence, accounts: int, most: int = ACCOUNTS_MOST) -> Links:
+def link(view: Incidence, accounts: int, most: int = ACCOUNTS_MOST, ties: int = TIES) -> Links:
     """Return the ties of one view.
 
     The weight of a value is the logarithm of its rarity, log(accounts / f): the term-frequency weight of Fellegi and
@@ -42,6 +44,7 @@ def link(view: Incidence, accounts: int, most: int = ACCOUNTS_MOST) -> Links:
         view: Which accounts hold which values.
         accounts: How many accounts there are in all.
         most: Values with more accounts are passed over.
+        ties: Ties an account and value, forward in the ring.
     """
     kept = (view.frequency[view.value] >= 2) & (view.frequency[view.value] <= most)
     value, account = view.value[kept], view.account[kept]
@@ -50,9 +53,9 @@ def link(view: Incidence, accounts: int, most: int = ACCOUNTS_MOST) -> Links:
     size = view.frequency[value]
     begin = np.searchsorted(value, value, "left")
     place = np.arange(len(value)) - begin
-    reach = np.minimum(TIES, size // 2)
+    reach = np.minimum(ties, size // 2)
     left, right, weight = [], [], []
-    for step in range(1, TIES + 1):
+    for step in range(1, ties + 1):
         # In a ring of 2 * step accounts the opposite account would be tied twice.
         tied = (reach >= step) & ~((size == 2 * step) & (place >= step))
         left.append(account[tied])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from stillwatch.campaign.chance import effective_addresses
 from stillwatch.campaign.population import Incidence, Population, incidence
+from stillwatch.statistics.compiled import compiled
 
 NONE = np.uint64(1)  # The value of an account that has no value, where others have one.
 
@@ -68,7 +69,7 @@ class Ties:
             "payment": _completed(population.payment, len(population)),
             "network": population.network,
             "template": population.template,
-            "sign_up": population.cohort,
+            "sign_up": population.cohorts[0],
             "mail": population.mail,
             "client": population.client,
             "system": _completed(population.system, len(population)),
@@ -106,7 +107,7 @@ def _judge(ties: Ties, member: NDArray[np.bool_]) -> Membership:
     for k, tie in enumerate(TIES):
         view = ties.incidences[tie.name]
         if not view.empty:
-            room = ties.addresses[view.network] if tie.name == "network" else None
+            room = ties.addresses if tie.name == "network" else None
             by_tie[k] = np.clip(_log_ratio(view, member, room), -tie.least, tie.most)
     prior = np.log(inside / max(accounts - inside, 1))
     log_odds = prior + by_tie.sum(axis=0)
@@ -116,20 +117,51 @@ def _judge(ties: Ties, member: NDArray[np.bool_]) -> Membership:
 
 def _log_ratio(view: Incidence, member: NDArray[np.bool_], room: NDArray[np.float64] | None) -> NDArray[np.float64]:
     """Return each account's log-likelihood ratio, group against everyone else, for one view."""
-    mine = member[view.account]
-    in_group = np.bincount(view.value[mine], minlength=len(view.label)).astype(np.float64)
-    others = in_group[view.value] - mine  # Members that hold the row's value, the account itself left out.
-    rows_in = max(int(mine.sum()), 1)
-    outside = np.maximum(view.frequency[view.value] - in_group[view.value], 0.0)
-    rows_out = max(len(view.value) - rows_in, 1)
-    if room is not None:  # An address is as common as its network's addresses are on average, at least.
-        in_network = np.bincount(view.network[~mine], minlength=int(view.network.max()) + 1)
-        outside = np.maximum(outside, in_network[view.network] / room)
-    chance = (outside + 0.5) / (rows_out + 1.0)
-    shares = (others > 0) & mine
-    share = np.clip((shares.sum() + 0.5) / (rows_in + 1.0), 0.02, 0.98)
-    drawn = others / np.maximum(rows_in - mine, 1)
-    return np.bincount(view.account, np.log1p(share * (drawn / chance - 1)), minlength=len(member))
+    out = np.zeros(len(member))
+    if room is None:
+        _add_ratios(out, view.account, view.value, view.frequency, member, np.zeros(0, np.int64), np.zeros(0))
+    else:
+        _add_ratios(out, view.account, view.value, view.frequency, member, view.network, room)
+    return out
+
+
+@compiled
+def _add_ratios(
+    out: NDArray[np.float64],
+    account: NDArray[np.int64],
+    value: NDArray[np.int64],
+    frequency: NDArray[np.int64],
+    member: NDArray[np.bool_],
+    network: NDArray[np.int64],
+    room: NDArray[np.float64],
+) -> None:
+    in_group = np.zeros(len(frequency), np.int64)
+    elsewhere = np.zeros(len(room), np.int64)  # Rows of others in each network.
+    rows_in = 0
+    for row in range(len(account)):
+        if member[account[row]]:
+            in_group[value[row]] += 1
+            rows_in += 1
+        elif len(room) > 0:
+            elsewhere[network[row]] += 1
+    kept = 0  # Members' rows whose value another member holds too.
+    for row in range(len(account)):
+        if member[account[row]] and in_group[value[row]] >= 2:
+            kept += 1
+    share = min(max((kept + 0.5) / (rows_in + 1.0), 0.02), 0.98)
+    rows_out = max(len(account) - rows_in, 1)
+    alone = np.log1p(-share)
+    for row in range(len(account)):
+        mine = 1 if member[account[row]] else 0
+        others = in_group[value[row]] - mine  # Members that hold the value, the account itself left out.
+        if others == 0:
+            out[account[row]] += alone
+            continue
+        outside = float(frequency[value[row]] - in_group[value[row]])
+        if len(room) > 0:  # An address is at least as common as its network's addresses are on average.
+            outside = max(outside, elsewhere[network[row]] / room[network[row]])
+        chance = (outside + 0.5) / (rows_out + 1.0)
+        out[account[row]] += np.log1p(share * (others / max(rows_in - mine, 1) / chance - 1.0))
 
 
 def _completed(view: Incidence, accounts: int) -> Incidence:

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stillwatch.footprint.footprints import DAY_US, EMPTY, HOUR_US, Footprints
-from stillwatch.footprint.words import chained
-from stillwatch.statistics.compiled import compiled
+
+POPULAR_SHARE = 0.01
+POPULAR_LEAST = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,11 @@ class Incidence:
     def frequency(self) -> NDArray[np.int64]:
         """Accounts that hold each value, shape (values,)."""
         return np.bincount(self.value, minlength=len(self.label))
+
+    def take(self, rows: NDArray[np.int64]) -> Incidence:
+        """Return the incidence of some rows, with the values' codes kept."""
+        part = np.sort(rows)
+        return Incidence(self.account[part], self.value[part], self.label, self.network[part], self.weight[part])
 
     @property
     def empty(self) -> bool:
@@ -78,6 +84,11 @@ class Population:
     def __len__(self) -> int:
         """Return the number of accounts."""
         return len(self.footprints)
+
+    @property
+    def popular(self) -> int:
+        """A mail domain that more accounts than this use is a mail provider's, not a firm's."""
+        return max(POPULAR_LEAST, int(POPULAR_SHARE * len(self)))
 
     def _sample(self, name: str, network: str | None = None) -> Incidence:
         hashes = self.footprints.hashes(name)
@@ -152,23 +163,19 @@ class Population:
         return first
 
     @cached_property
-    def cohort(self) -> Incidence:
-        """The day on which each account was opened or first seen."""
-        everyone = np.arange(len(self))
-        days = self.birth_us // DAY_US
-        return incidence(everyone, (days - days.min(initial=0)).astype(np.uint64))
+    def cohorts(self) -> tuple[Incidence, ...]:
+        """Who began together: the day of opening, the day of the first exchange and its hour."""
+        first = self.footprints.integers("first_us")
+        return tuple(
+            self._period(when, span) for when, span in ((self.birth_us, DAY_US), (first, DAY_US), (first, HOUR_US))
+        )
+
+    def _period(self, when_us: NDArray[np.int64], span_us: int) -> Incidence:
+        period = when_us // span_us
+        return incidence(np.arange(len(self)), (period - period.min(initial=0)).astype(np.uint64))
 
     @cached_property
     def hours_used(self) -> int:
         """How many hours of the window lie before the latest exchange."""
         last = int(self.footprints.integers("last_us").max(initial=self.footprints.origin_us))
         return int(np.clip((last - self.footprints.origin_us) // HOUR_US + 1, 0, self.footprints.hours.shape[1]))
-
-
-@compiled
-def ties(label: NDArray[np.uint64], salt: np.uint64) -> NDArray[np.uint64]:
-    """Return a pseudo-random rank for each label: an order that nobody chose."""
-    out = np.empty_like(label)
-    for k in range(len(label)):
-        out[k] = chained(label[k], salt)
-    return out

@@ -51,9 +51,7 @@ def _shared(
     _, pair, holders = np.unique(community * values + value, return_inverse=True, return_counts=True)
     several = holders[pair] >= 2
     _, again = np.unique(pair[several], return_inverse=True)
-    return Shared(
-        community[several], account[several], value[several], again, holders[pair[several]], network[several]
-    )
+    return Shared(community[several], account[several], value[several], again, holders[pair[several]], network[several])
 
 
 def hubs(rows: Shared, communities: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

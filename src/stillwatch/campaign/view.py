@@ -19,12 +19,17 @@ class Groups:
     Args:
         population: All accounts.
         partition: Shape (accounts,), the group of each account from 0, -1 for none.
+        content: Shape (accounts,), the community of each account by what it sends, where the groups were drawn by
+            other views as well; None where content alone drew them.
     """
 
-    def __init__(self, population: Population, partition: NDArray[np.int64]) -> None:
+    def __init__(
+        self, population: Population, partition: NDArray[np.int64], content: NDArray[np.int64] | None = None
+    ) -> None:
         """Count the members."""
         self.population = population
         self.partition = partition
+        self.content = content
         self.sizes = members(partition)
 
     def __len__(self) -> int:
@@ -43,18 +48,26 @@ class Groups:
 
     @cached_property
     def unit(self) -> NDArray[np.int64]:
-        """The honest unit that each account may belong to: its card's or else its office's accounts, or itself.
+        """The honest unit that each account may belong to: its card's accounts, its firm's, its office's, or itself.
 
-        What one firm or one household has in common counts once, however many accounts it has.
+        What one firm, one school or one household has in common counts once, however many accounts it has.
         """
         unit = np.arange(len(self.population), dtype=np.int64)
-        network = self.network
-        order = np.lexsort((network.value, network.holders, network.account))
-        last = np.flatnonzero(np.r_[network.account[order][1:] != network.account[order][:-1], True]) if len(order) else order
-        office = order[last]
-        unit[network.account[office]] = len(unit) + network.pair[office]
-        unit[self.payment.account] = 2 * len(unit) + len(network.pair) + self.payment.pair
+        first = len(unit)
+        for rows in (self.network, self.own_mail, self.payment):
+            order = np.lexsort((rows.value, rows.holders, rows.account))
+            last = np.append(rows.account[order][1:] != rows.account[order][:-1], True)[: len(order)]
+            widest = order[last]
+            unit[rows.account[widest]] = first + rows.pair[widest]
+            first += len(rows.pair)
         return unit
+
+    @cached_property
+    def own_mail(self) -> Shared:
+        """Mail domains that members share, those of mail providers left out."""
+        mail = self.population.mail
+        rows = shared(mail, self.partition)
+        return rows.keep(mail.frequency[rows.value] <= self.population.popular)
 
     @cached_property
     def hours(self) -> NDArray[np.int64]:
@@ -92,7 +105,8 @@ class View:
         source: Where the idea comes from.
         needs: Columns without which the view has no data.
         cap_nats: The most that it may say, so that no one view decides.
-        strong: Whether it can be one of the two views that a flag rests on.
+        strong: Whether one of the two views that a flag rests on is to be such a one.
+        ties: Whether accounts join a group by this view.
         weigh: Returns each group's log-evidence in nats, NaN for no data, before the cap.
     """
 
@@ -102,6 +116,7 @@ class View:
     needs: tuple[str, ...]
     cap_nats: float
     strong: bool
+    ties: bool
     weigh: Callable[[Groups], NDArray[np.float64]]
 
     def capped(self, groups: Groups) -> NDArray[np.float64]:
@@ -110,4 +125,5 @@ class View:
         The mean with the e-value 1 keeps what a view does not show from deciding against what the others show.
         """
         log_e = self.weigh(groups)
-        return np.minimum(np.logaddexp(log_e, 0.0) - np.log(2), self.cap_nats)
+        mean = np.where(np.isnan(log_e), np.nan, np.logaddexp(np.nan_to_num(log_e, nan=0.0), 0.0) - np.log(2))
+        return np.minimum(mean, self.cap_nats)

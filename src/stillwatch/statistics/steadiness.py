@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
+from stillwatch.statistics.compiled import compiled
+
 STRENGTHS = (0.5, 2.0, 8.0)
 """How strongly the alternative draws neighbouring counts together; each is as likely as the others beforehand."""
 _TABLE = 1024
@@ -38,17 +40,31 @@ def log_e_steady(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray
         raise ValueError(f"both must have one shape (groups, pairs), not {first.shape} and {second.shape}")
     if first.size and min(first.min(), second.min()) < 0:
         raise ValueError("counts cannot be negative")
-    total = (first + second).astype(np.int64)
-    gap = np.square((first - second).astype(np.float64)) / np.maximum(total, 1)
-    parts = [(-strength * gap - _log_mean(total, strength)).sum(axis=1) for strength in STRENGTHS]
-    return np.asarray(logsumexp(np.stack(parts), axis=0) - np.log(len(STRENGTHS)))
+    parts = np.empty((len(STRENGTHS), len(first)))
+    for k, strength in enumerate(STRENGTHS):
+        _sum_ratios(first.astype(np.int64), second.astype(np.int64), strength, _log_means(strength), parts[k])
+    return np.asarray(logsumexp(parts, axis=0) - np.log(len(STRENGTHS)))
 
 
-def _log_mean(total: NDArray[np.int64], strength: float) -> NDArray[np.float64]:
-    """Return log E exp(-b z^2) for a fair split of each total: exact up to 1024, above that a bound that shrinks."""
-    table = _log_means(strength)
-    large = -0.5 * np.log1p(2 * strength) + 1.0 / np.maximum(total, 1)
-    return np.where(total < _TABLE, table[np.minimum(total, _TABLE - 1)], large)
+@compiled
+def _sum_ratios(
+    first: NDArray[np.int64],
+    second: NDArray[np.int64],
+    strength: float,
+    table: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    for group in range(len(first)):
+        total = 0.0
+        for pair in range(first.shape[1]):
+            both = first[group, pair] + second[group, pair]
+            if both == 0:
+                continue
+            gap = float(first[group, pair] - second[group, pair])
+            # Above the table the exact mean is below this bound, which only takes away from the evidence.
+            mean = table[both] if both < len(table) else -0.5 * np.log1p(2 * strength) + 1.0 / both
+            total -= strength * gap * gap / both + mean
+        out[group] = total
 
 
 @cache

@@ -22,5 +22,6 @@ view = View(
     needs=("user_agent", "tls_ja4", "temperature", "max_tokens", "system_instructions"),
     cap_nats=1.5,
     strong=False,
+    ties=True,
     weigh=weigh,
 )

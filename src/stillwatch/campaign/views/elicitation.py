@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from stillwatch.campaign.view import Groups, View
 
-MARKED_SHARE = 0.10  # An account is marked when at least a tenth of its prompts elicit.
-BENIGN_MARKED = 0.04  # Of honest units, at most so many are marked: researchers and templates that say "step by step".
+LEVELS = (0.10, 0.50)  # A unit is marked when a tenth of its prompts elicit, and strongly marked from one half on.
+BENIGN = (0.95, 0.04, 0.01)  # Of honest units: at least, at most, at most. Templates that grade, researchers, tests.
+CAMPAIGN = (0.40, 0.30, 0.30)
 
 
 def weigh(groups: Groups) -> NDArray[np.float64]:
-    """Compare the share of marked units with the largest honest share, for a campaign that marks half of them."""
+    """Compare how many units are marked with how many honest ones are."""
     footprints = groups.population.footprints
     prompts = footprints.integers("prompts")
     if not prompts.any():
@@ -25,19 +26,20 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
     of = np.bincount(place, prompts[inside], minlength=units)
     group = np.zeros(units, np.int64)
     group[place] = groups.partition[inside]
-    marked = asked >= MARKED_SHARE * of
-    step = np.where(marked, np.log(0.5 / BENIGN_MARKED), np.log(0.5 / (1 - BENIGN_MARKED)))
+    level = np.digitize(asked / np.maximum(of, 1), LEVELS)
+    step = np.log(np.array(CAMPAIGN) / np.array(BENIGN))[level]
     return np.bincount(group, step, minlength=len(groups))
 
 
 view = View(
     name="elicitation",
-    null="At most one honest unit in 25 asks in a tenth of its prompts for hidden reasoning, grades or training-style "
-    "answers.",
+    null="Of honest units at most one in 25 asks in a tenth of its prompts for hidden reasoning, grades or training-style "
+    "answers, and one in 100 in half of them.",
     source="Reasoning trace coercion: Google GTIG (Feb 2026); rubric grading and training-style answers: Anthropic "
     "(Feb 2026), Frontier Model Forum.",
     needs=("prompt",),
-    cap_nats=4.0,
+    cap_nats=6.0,
     strong=False,
+    ties=False,
     weigh=weigh,
 )

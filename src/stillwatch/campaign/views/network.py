@@ -30,5 +30,6 @@ view = View(
     needs=("client_address",),
     cap_nats=8.0,
     strong=True,
+    ties=True,
     weigh=weigh,
 )

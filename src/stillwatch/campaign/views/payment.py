@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, betaln, logsumexp
+from scipy.special import betaincc, betaln, logsumexp
 
 from stillwatch.campaign.chance import expected_repeats
 from stillwatch.campaign.sharing import cycles
@@ -45,11 +45,9 @@ def _sharing(groups: Groups) -> NDArray[np.float64]:
     trials = np.maximum((groups.sizes - on_hub) / each, cards)
     outside = len(groups.population) - groups.sizes
     shared_by = view.frequency[view.value] >= 2
-    inside = np.bincount(
-        groups.partition[view.account[shared_by]] + 1, minlength=len(groups) + 1
-    )[1:]
+    inside = np.bincount(groups.partition[view.account[shared_by]] + 1, minlength=len(groups) + 1)[1:]
     usual = np.clip((shared_by.sum() - inside + 1) / (outside + 2), 0.02, 0.9)
-    left = np.log1p(-betainc(cards + 1, trials - cards + 1, usual) + 1e-300)
+    left = np.log(np.maximum(betaincc(cards + 1, trials - cards + 1, usual), 1e-300))
     marginal = betaln(cards + 1, trials - cards + 1) + left - np.log1p(-usual)
     return np.asarray(marginal - cards * np.log(usual) - (trials - cards) * np.log1p(-usual))
 
@@ -63,5 +61,6 @@ view = View(
     needs=("payment_fingerprint",),
     cap_nats=8.0,
     strong=True,
+    ties=True,
     weigh=weigh,
 )

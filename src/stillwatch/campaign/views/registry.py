@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from stillwatch.campaign.view import View
-from stillwatch.campaign.views import client, elicitation, network, payment, sign_up, timing
+from stillwatch.campaign.views import client, elicitation, network, payment, sign_up, template, timing
 
-VIEWS: tuple[View, ...] = (payment.view, network.view, timing.view, sign_up.view, client.view, elicitation.view)
+VIEWS: tuple[View, ...] = (
+    payment.view,
+    network.view,
+    template.view,
+    timing.view,
+    sign_up.view,
+    client.view,
+    elicitation.view,
+)

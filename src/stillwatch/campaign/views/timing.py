@@ -46,5 +46,6 @@ view = View(
     needs=("timestamp",),
     cap_nats=8.0,
     strong=True,
+    ties=False,
     weigh=weigh,
 )
