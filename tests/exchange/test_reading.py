@@ -486,3 +486,15 @@ def test_parts_are_read_in_any_thread_and_twice_the_same(tmp_path: Path) -> None
     with ThreadPoolExecutor(4) as pool:
         tables = list(pool.map(lambda part: part.read().exchanges, found))
     assert all(table.equals(tables[0]) for table in tables)
+
+
+@pytest.mark.shared
+def test_real_users_are_read_whole() -> None:
+    path = Path(__file__).parents[3] / "shared" / "data" / "real_users.parquet"
+    if not path.is_file():
+        pytest.skip("the real material is not beside the project")
+    rows, rejected = read(path, assume_utc=True)
+    assert len(rows) + len(rejected) == pq.ParquetFile(path).metadata.num_rows
+    assert len(rows) > 4_000
+    assert {each.reason for each in rejected} <= {"prompt is blank", "account_id is missing"}
+    assert dict(absent_columns([path])).keys() >= {"tls_ja4", "client_address"}

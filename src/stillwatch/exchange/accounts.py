@@ -16,7 +16,7 @@ from stillwatch.exchange.quarantine import Quarantine
 from stillwatch.exchange.recognition import BYTE_ORDER_MARK, document_records
 from stillwatch.exchange.records import Gathering
 from stillwatch.exchange.schema import ACCOUNT_COLUMNS
-from stillwatch.exchange.source_parts import sheet_records
+from stillwatch.exchange.source_parts import DAMAGED_PACKING, sheet_records
 from stillwatch.exchange.table_check import Rules, Verdicts, canonical, refuse_missing
 from stillwatch.exchange.unpacking import Unpacking
 
@@ -32,7 +32,7 @@ def read_accounts(path: Path, *, assume_utc: bool = False, quarantine: Quarantin
         quarantine: Takes the bad rows; without one they are dropped.
 
     Raises:
-        SourceError: If the file cannot be read or has no ``account_id``.
+        SourceError: If the file cannot be read or no row has an ``account_id``.
         StrictError: If the quarantine is strict and there is a bad row.
     """
     rules = Rules(0, assume_utc)
@@ -42,8 +42,8 @@ def read_accounts(path: Path, *, assume_utc: bool = False, quarantine: Quarantin
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}", "check the file") from error
     except pa.ArrowException as error:
         raise SourceError(f"{path}: is damaged or no Parquet file", "write or copy it again") from error
-    if "account_id" not in raw:
-        raise SourceError(f"{path}: has no column account_id", "an accounts file has one row an account")
+    if "account_id" not in raw or (not early and raw["account_id"].null_count == len(rows)):
+        raise SourceError(f"{path}: names no account", "an accounts file has a column account_id, one row an account")
     verdicts = Verdicts(np.ones(len(rows), np.bool_))
     found = canonical(raw, ACCOUNT_COLUMNS, rules, verdicts)
     refuse_missing(found["account_id"], "account_id", verdicts)
@@ -74,7 +74,11 @@ def _columns(path: Path, rules: Rules) -> tuple[dict[str, pa.ChunkedArray], NDAr
         raw = {name: table[name] for name in table.column_names}
         return raw, np.arange(1, table.num_rows + 1, dtype=np.int64), ()
     gathering = Gathering(str(path), rules, ACCOUNT_COLUMNS)
-    text = b"".join(Unpacking(path)).removeprefix(BYTE_ORDER_MARK)
+    unpacking = Unpacking(path)
+    text = b"".join(unpacking).removeprefix(BYTE_ORDER_MARK)
+    if unpacking.damaged:
+        text = text[: text.rfind(b"\n") + 1]
+        gathering.refuse(text.count(b"\n") + 1, *DAMAGED_PACKING)
     if suffix in SHEETS:
         for row, record in sheet_records(text, gathering):
             gathering.add(row, record)

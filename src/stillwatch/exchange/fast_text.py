@@ -76,7 +76,7 @@ def _lines_of_objects(block: bytes, row: int) -> NDArray[np.int64] | None:
 def _schema(block: bytes, sources: Mapping[str, str]) -> pa.Schema | None:
     """Return the types to read, the timestamp's as in the first line; Arrow refuses a block that mixes them."""
     try:
-        first = orjson.loads(block[: block.find(b"\n") if b"\n" in block else len(block)] or b"null")
+        first = orjson.loads(block.lstrip(b"\r\n").partition(b"\n")[0])
     except orjson.JSONDecodeError:
         return None
     if not isinstance(first, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from stillwatch.exchange.mapping import ColumnMap, check_mapping
 from stillwatch.exchange.recognition import Sample, document_records, recognise, records_of, sample, source_columns
 from stillwatch.exchange.schema import EXCHANGE_COLUMNS
 from stillwatch.exchange.source_parts import (
+    UNFORESEEN,
     DamagedPart,
     DocumentPart,
     LinesPart,
@@ -69,7 +71,8 @@ class Surveyed:
         found = []
         for record in self.seen.records:
             own = {name: record[source] for name, source in mapping.items() if record.get(source) is not None}
-            found += [{**exchange, **own} for exchange in self.form.exchanges(record, supplied)]
+            with contextlib.suppress(*UNFORESEEN):  # The row is refused when it is read.
+                found += [{**exchange, **own} for exchange in self.form.exchanges(record, supplied)]
         return found
 
     def columns(self, mapping: ColumnMap) -> dict[str, str]:
@@ -238,7 +241,7 @@ def _references(surveyed: Sequence[Surveyed]) -> dict[str, Exchange]:
         for record in _all_records(each.seen):
             try:
                 supplied = form.references(record)
-            except (TypeError, ValueError, AttributeError):
+            except UNFORESEEN:
                 continue  # The row is refused when it is read.
             if supplied is not None:
                 found[supplied[0]] = supplied[1]

@@ -35,9 +35,9 @@ from stillwatch.exchange.unpacking import Unpacking
 
 BLOCK_BYTES = 8 << 20  # What is parsed at once: a bad row costs the fast lane no more than its block.
 _RECORDS_AT_ONCE = 10_000
-_DAMAGED_PACKING = ("the compressed file is cut off or damaged from here on", "copy the file again")
+DAMAGED_PACKING = ("the compressed file is cut off or damaged from here on", "copy the file again")
 # What a reader can raise over a record of a shape that nobody foresaw; none of it may end a scan.
-_UNFORESEEN = (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError)
+UNFORESEEN = (TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Reader:
             for exchange in form.exchanges(record, self.references):
                 into.add(row, self._overlaid(exchange, record), ordinal)
                 ordinal += 1
-        except _UNFORESEEN:
+        except UNFORESEEN:
             into.refuse(row, "the record has an unexpected form", "compare it with docs/formats.md")
         return ordinal
 
@@ -198,7 +198,7 @@ class LinesPart:
             batches.append(self._block(block, row))
             row += block.count(b"\n")
         if unpacking.damaged:
-            lost = Rejected(self.file, row, *_DAMAGED_PACKING)
+            lost = Rejected(self.file, row, *DAMAGED_PACKING)
             batches.append(NumberedBatch(EXCHANGE_SCHEMA.empty_table(), (lost,), self.file))
         return merged(self.file, batches or [self.reader.gathering().batch()])
 
@@ -324,7 +324,7 @@ class SheetPart:
         for row, record in sheet_records(text, gathering):
             self.reader.gather(gathering, row, record)
         if unpacking.damaged:
-            gathering.refuse(text.count(b"\n") + 1, *_DAMAGED_PACKING)
+            gathering.refuse(text.count(b"\n") + 1, *DAMAGED_PACKING)
         return gathering.batch()
 
 
