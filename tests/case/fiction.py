@@ -80,8 +80,8 @@ def _pool() -> Campaign:
         capabilities=(("mathematical reasoning", 0.61), ("code", 0.224), ("grading", 0.051)),
         eliciting_share=0.634,
         shared=(
-            *(SharedValue("payment", f"card {0x3F9A61C2 + card:08x}", 21 - card % 4, card % 2) for card in range(43)),
             SharedValue("client", HOSTILE, 902, 14),
+            *(SharedValue("payment", f"card {0x3F9A61C2 + card:08x}", 21 - card % 4, card % 2) for card in range(43)),
             SharedValue("network", "AS64500 Example Hosting", 611, 2140),
         ),
         evidence=(

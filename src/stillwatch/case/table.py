@@ -47,7 +47,7 @@ def headline(scan: Scan) -> str:
     if scan.look_alikes:
         lines.append(
             f"{plural(len(scan.look_alikes), 'group')} looked alike and "
-            f"{'has' if len(scan.look_alikes) == 1 else 'have'} a benign explanation that stands."
+            f"{'was' if len(scan.look_alikes) == 1 else 'were'} not flagged; the report says why."
         )
     if scan.absent_columns:
         named = ", ".join(printable(column) for column, _ in scan.absent_columns)

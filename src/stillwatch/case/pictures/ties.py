@@ -50,7 +50,6 @@ class Ties:
     captions: tuple[Caption, ...]
     legend: tuple[tuple[int, str, int], ...]  # (colour, view, values drawn)
     accounts_total: int
-    values_total: int
 
 
 def ties(graph: Graph, colours: Mapping[str, int]) -> Ties | None:
@@ -92,7 +91,6 @@ def ties(graph: Graph, colours: Mapping[str, int]) -> Ties | None:
         _captions(drawn_values),
         tuple((colour, view, n) for (colour, view), n in sorted(counts.items())),
         graph.accounts_total,
-        len(graph.values),
     )
 
 

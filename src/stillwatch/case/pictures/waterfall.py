@@ -51,7 +51,7 @@ def waterfall(views: Sequence[ViewEvidence], total: float) -> Waterfall:
 
     Args:
         views: In any order. A NaN means no data and is listed last, without a bar.
-        total: The joint evidence, in nats.
+        total: The joint evidence, in nats; where it is not finite, no bar can be drawn for it.
     """
     known = sorted((view for view in views if math.isfinite(view.log_e)), key=lambda view: -view.log_e)
     unknown = [view for view in views if not math.isfinite(view.log_e)]
@@ -59,8 +59,9 @@ def waterfall(views: Sequence[ViewEvidence], total: float) -> Waterfall:
     for view in known:
         reached.append(reached[-1] + view.log_e)
     plain = reached[-1]
-    low, high = min(*reached, total, 0.0), max(*reached, total, 0.0)
-    scale = 100 / (high - low) if high > low else 0.0
+    end = total if math.isfinite(total) else plain
+    low, high = min(*reached, end), max(*reached, end)
+    scale = 100 / (high - low) if high - low > TOLERANCE else 0.0
 
     def step(view: ViewEvidence, begin: float, end: float, kind: str) -> Step:
         known = math.isfinite(view.log_e)
@@ -70,8 +71,8 @@ def waterfall(views: Sequence[ViewEvidence], total: float) -> Waterfall:
 
     steps = [step(view, reached[place], reached[place + 1], "view") for place, view in enumerate(known)]
     steps += [step(view, plain, plain, "view") for view in unknown]
-    if known and abs(total - plain) > TOLERANCE:
-        combining = ViewEvidence("combining", total - plain, COMBINING, linked=False)
-        steps.append(step(combining, plain, total, "combining"))
-    steps.append(step(ViewEvidence("joint evidence", total, "", linked=False), 0.0, total, "total"))
+    if known and abs(end - plain) > TOLERANCE:
+        combining = ViewEvidence("combining", end - plain, COMBINING, linked=False)
+        steps.append(step(combining, plain, end, "combining"))
+    steps.append(step(ViewEvidence("joint evidence", total, "", linked=False), 0.0, end, "total"))
     return Waterfall(tuple(steps), -low * scale)
