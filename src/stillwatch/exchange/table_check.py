@@ -112,6 +112,12 @@ def _converted(values: pa.ChunkedArray, column: Column, rules: Rules, verdicts: 
         return pa.chunked_array([pa.nulls(len(values), column.type)])
     if column.type == TIMESTAMP:
         return _instants(values, column, rules, verdicts)
+    if _is_text(kind):  # CSV: numbers and truths are text.
+        try:
+            values = values.cast(column.type)
+            kind = values.type
+        except pa.ArrowInvalid:
+            return _one_by_one(values, column, rules, verdicts)
     if pa.types.is_integer(column.type):
         return _integers(values, column, rules, verdicts)
     if pa.types.is_floating(column.type) and (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
