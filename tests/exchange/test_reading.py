@@ -157,6 +157,9 @@ def test_absent_text_and_numbers_are_no_fault(tmp_path: Path, kind: str) -> None
     assert rows[1]["prompt"] is None
     assert rows[1]["exchange_id"] == f"{tmp_path / f'log.{kind}'}:2"
     assert rows[2]["user_agent"] is None
+    agents = parts([tmp_path / f"log.{kind}"], now=NOW)[0].read().exchanges["user_agent"]
+    assert agents.to_pylist() == ["curl/8", None, None]
+    assert agents.null_count == 2
 
 
 def test_empty_prompt_is_refused_but_not_a_null_one(tmp_path: Path) -> None:

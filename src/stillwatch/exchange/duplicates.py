@@ -72,7 +72,7 @@ def hash_strings(strings: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:
 
 
 class Duplicates:
-    """Remembers the exchange ids of a whole scan in 16 to 64 bytes each, and tells which are new.
+    """Remembers the exchange ids of a whole scan in 16 to 32 bytes each, and tells which are new.
 
     Not for several threads at once: whoever scans passes its batches in one order, so that the same exchange is
     kept whatever the number of threads. Two different ids are taken for one with probability n²/2**65: at 100

@@ -264,8 +264,9 @@ def _empty_to_null(chunk: pa.Array) -> pa.Array:
         distinct = chunk.dictionary
         if pc.min(pc.binary_length(distinct)).as_py() != 0:
             return chunk
-        named = pc.if_else(pc.equal(distinct, ""), pa.scalar(None, distinct.type), distinct)
-        return pa.DictionaryArray.from_arrays(chunk.indices, named).cast(distinct.type).dictionary_encode()
+        empty = pc.index(distinct, "").as_py()  # The text stays in the dictionary, and no row points to it.
+        indices = pc.if_else(pc.equal(chunk.indices, empty), pa.scalar(None, chunk.indices.type), chunk.indices)
+        return pa.DictionaryArray.from_arrays(indices, distinct)
     if pc.min(pc.binary_length(chunk)).as_py() != 0:
         return chunk
     return pc.if_else(pc.equal(chunk, ""), pa.scalar(None, chunk.type), chunk)
