@@ -128,7 +128,7 @@ def table_of_areas(folder: Path) -> list[tuple[float, str, str]]:
 @pytest.fixture(scope="module")
 def areas(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[float, str, str]]:
     folder = tmp_path_factory.mktemp("range") / "traffic"
-    print(f"seed {SEED}")
+    print(f"seed {SEED}")  # noqa: T201
     simulate(Simulation(benign=1500, scale=0.03, seed=SEED), folder)
     return table_of_areas(folder)
 
@@ -140,7 +140,7 @@ def test_every_column_is_measured(areas: list[tuple[float, str, str]]) -> None:
 
 def test_no_column_separates(areas: list[tuple[float, str, str]]) -> None:
     lines = [f"{area:.3f}  {name}: {what}" for area, name, what in areas]
-    print("\n".join(lines))
+    print("\n".join(lines))  # noqa: T201
     assert areas[0][0] < BOUND, lines[:5]
 
 

@@ -41,6 +41,17 @@ def expected_repeats(view: Incidence, partition: NDArray[np.int64], communities:
     return expected + np.bincount(key // networks, repeats, minlength=communities)
 
 
+def expected_strangers(view: Incidence, accounts: int) -> NDArray[np.float64]:
+    """Return how many strangers are to be expected on each address by chance, shape (values,)."""
+    if view.empty:
+        return np.zeros(0)
+    networks = int(view.network.max()) + 1
+    network_of = np.zeros(len(view.label), np.int64)
+    network_of[view.value] = view.network
+    crowd = np.bincount(view.network, minlength=networks) / effective_addresses(view, np.full(accounts, -1, np.int64))
+    return np.asarray(crowd[network_of])
+
+
 def effective_addresses(view: Incidence, partition: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return each network's effective number of addresses, above 1, shape (networks,)."""
     networks = int(view.network.max()) + 1

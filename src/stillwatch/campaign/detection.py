@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stillwatch.campaign.chance import expected_strangers
 from stillwatch.campaign.communities import ACCOUNTS_LEAST, communities, renumbered
 from stillwatch.campaign.joint import Joint, after_growth, joint
 from stillwatch.campaign.linkage import TEXT_ACCOUNTS_MOST, TEXT_TIES, link, together
@@ -56,8 +57,9 @@ class Detection:
 def identity(population: Population) -> NDArray[np.int64]:
     """Return the communities of accounts that share cards, addresses and mail domains."""
     accounts = len(population)
-    views = (population.payment, population.network, population.mail)
-    return communities(together([link(view, accounts) for view in views], accounts), accounts)
+    network = link(population.network, accounts, strangers=expected_strangers(population.network, accounts))
+    views = [network, link(population.payment, accounts), link(population.mail, accounts)]
+    return communities(together(views, accounts), accounts)
 
 
 def content(population: Population) -> NDArray[np.int64]:

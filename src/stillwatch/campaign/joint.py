@@ -70,6 +70,8 @@ class Joint:
 
 def joint(groups: Groups) -> Joint:
     """Return the joint evidence of each group."""
+    if len(groups) == 0:
+        return Joint(np.zeros((len(VIEWS), 0)), np.zeros((len(EXPLANATIONS), 0)))
     by_view = np.stack([view.capped(groups) for view in VIEWS])
     return Joint(by_view, np.stack([explanation.misfit(groups) for explanation in EXPLANATIONS]))
 

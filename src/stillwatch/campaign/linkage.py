@@ -34,7 +34,13 @@ class Links:
     weight: NDArray[np.float64]
 
 
-def link(view: Incidence, accounts: int, most: int = ACCOUNTS_MOST, ties: int = TIES) -> Links:
+def link(
+    view: Incidence,
+    accounts: int,
+    most: int = ACCOUNTS_MOST,
+    ties: int = TIES,
+    strangers: NDArray[np.float64] | None = None,
+) -> Links:
     """Return the ties of one view.
 
     The weight of a value is the logarithm of its rarity, log(accounts / f): the term-frequency weight of Fellegi and
@@ -45,6 +51,8 @@ def link(view: Incidence, accounts: int, most: int = ACCOUNTS_MOST, ties: int = 
         accounts: How many accounts there are in all.
         most: Values with more accounts are passed over.
         ties: Ties an account and value, forward in the ring.
+        strangers: Shape (values,). How many others are to be expected on each value by chance; the weight falls by
+            their part of those who are there. None: nobody.
     """
     kept = (view.frequency[view.value] >= 2) & (view.frequency[view.value] <= most)
     value, account = view.value[kept], view.account[kept]
@@ -54,13 +62,17 @@ def link(view: Incidence, accounts: int, most: int = ACCOUNTS_MOST, ties: int = 
     begin = np.searchsorted(value, value, "left")
     place = np.arange(len(value)) - begin
     reach = np.minimum(ties, size // 2)
-    left, right, weight = [], [], []
+    left, right, weight, tied_rows = [], [], [], []
     for step in range(1, ties + 1):
         # In a ring of 2 * step accounts the opposite account would be tied twice.
         tied = (reach >= step) & ~((size == 2 * step) & (place >= step))
+        tied_rows.append(tied)
         left.append(account[tied])
         right.append(account[begin[tied] + (place[tied] + step) % size[tied]])
         weight.append(np.log(accounts / size[tied]) / reach[tied])
+    if strangers is not None:
+        by_chance = 1 - strangers / np.maximum(view.frequency - 1, 1)
+        weight = [w * np.clip(by_chance[value[t]], 0.0, 1.0) for w, t in zip(weight, tied_rows, strict=True)]
     a, b, w = np.concatenate(left), np.concatenate(right), np.concatenate(weight)
     different = (a != b) & (w > 0)
     return Links(np.minimum(a, b)[different], np.maximum(a, b)[different], w[different])

@@ -68,7 +68,9 @@ def fold_footprints(exchanges: pa.Table, folding: Folding) -> Footprints:
     owner, ids = _codes(exchanges["account_id"])
     footprints = blank(ids, folding.origin_us)
     arrays = footprints.arrays
-    when = _chunk(exchanges["timestamp"]).cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    when = (
+        _chunk(exchanges["timestamp"]).cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    )
     arrays["exchanges"] += np.bincount(owner, minlength=len(ids))
     np.minimum.at(arrays["first_us"], owner, when)
     np.maximum.at(arrays["last_us"], owner, when)
@@ -192,9 +194,7 @@ def _fold_prompts(
     if "prompt" not in exchanges.column_names:
         return
     counts = np.zeros((len(arrays["exchanges"]), 7), np.int64)
-    sums = PromptSums(
-        counts, arrays["templates"], arrays["topic"], arrays["shingles"], arrays["shingles_exchanges"]
-    )
+    sums = PromptSums(counts, arrays["templates"], arrays["topic"], arrays["shingles"], arrays["shingles_exchanges"])
     column = exchanges["prompt"]
     if pa.types.is_dictionary(column.type):
         column = column.cast(pa.large_string())

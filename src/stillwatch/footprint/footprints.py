@@ -216,6 +216,8 @@ class Footprints:
         self.arrays = arrays
         for field in FIELDS:
             want = (len(account_id),) if field.width == 1 else (len(account_id), field.width)
+            if field.name == "hours" and field.name in arrays:  # What is held for one day has the day's hours only.
+                want = (len(account_id), arrays[field.name].shape[-1])
             if field.name not in arrays or arrays[field.name].shape != want:
                 got = arrays[field.name].shape if field.name in arrays else "nothing"
                 raise ValueError(f"footprint field {field.name!r} must have shape {want}, not {got}")
@@ -237,7 +239,7 @@ class Footprints:
 
     @cached_property
     def hours(self) -> NDArray[np.uint16]:
-        """Exchanges in each hour from ``origin_us`` on, shape (accounts, HOURS)."""
+        """Exchanges in each hour from ``origin_us`` on, shape (accounts, HOURS), or fewer hours where narrowed."""
         return np.asarray(self.arrays["hours"], np.uint16)
 
     @classmethod

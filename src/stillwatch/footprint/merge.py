@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stillwatch.footprint.footprints import EMPTY, FIELDS, Footprints, blank
+from stillwatch.footprint.footprints import EMPTY, FIELDS, HOUR_US, HOURS, Footprints, blank
 from stillwatch.footprint.samples import add_counted
 
 
@@ -24,6 +24,8 @@ def merge(tables: Iterable[pa.Table]) -> pa.Table:
     for table in tables:
         footprints = Footprints.from_arrow(table)
         gathered = gathered or Gathered(footprints.origin_us)
+        if footprints.origin_us != gathered.origin_us:
+            raise ValueError(f"windows differ: {footprints.origin_us} is not {gathered.origin_us}")
         gathered.add(footprints)
     if gathered is None:
         raise ValueError("there is nothing to merge; pass at least one table")
@@ -34,24 +36,30 @@ class Gathered:
     """Footprints that grow in place, for one who merges many small tables into a large one.
 
     Args:
-        origin_us: Where the window of hours begins, for all of them.
+        origin_us: Where the window of hours begins.
+        hours: How many hours of it are kept.
     """
 
-    def __init__(self, origin_us: int) -> None:
+    def __init__(self, origin_us: int, hours: int = HOURS) -> None:
         """Begin with no account."""
         self.origin_us = origin_us
+        self._hours = hours
         self._row: dict[str, int] = {}
         self._ids: list[str] = []
         self._store = blank(pa.array([], pa.large_string()), origin_us).arrays
+        self._store["hours"] = np.zeros((0, hours), np.uint16)
 
     def add(self, footprints: Footprints) -> NDArray[np.int64]:
         """Merge ``footprints`` in and return the row of each of its accounts.
 
+        Its window may begin a whole number of hours later or earlier; hours outside this one's are let go.
+
         Raises:
-            ValueError: If its window begins elsewhere.
+            ValueError: If the windows are not whole hours apart, or an account has more than one row.
         """
-        if footprints.origin_us != self.origin_us:
-            raise ValueError(f"windows differ: {footprints.origin_us} is not {self.origin_us}")
+        shift, rest = divmod(footprints.origin_us - self.origin_us, HOUR_US)
+        if rest:
+            raise ValueError(f"windows are not whole hours apart: {footprints.origin_us} and {self.origin_us}")
         names = footprints.account_id.to_pylist()
         rows = np.fromiter((self._row.setdefault(name, len(self._row)) for name in names), np.int64, len(names))
         self._ids.extend(list(self._row)[len(self._ids) :])
@@ -67,11 +75,21 @@ class Gathered:
             elif field.rule == "greatest":
                 mine[rows] = np.maximum(mine[rows], theirs)
             elif field.rule == "saturate":
-                total = mine[rows].astype(np.uint32) + np.asarray(theirs, np.uint32)
-                mine[rows] = np.minimum(total, 65_535).astype(np.uint16)
+                begin, end = max(shift, 0), min(shift + theirs.shape[1], self._hours)
+                if begin < end:
+                    added = np.asarray(theirs[:, begin - shift : end - shift], np.uint32)
+                    total = mine[rows, begin:end].astype(np.uint32) + added
+                    mine[rows, begin:end] = np.minimum(total, 65_535).astype(np.uint16)
             elif field.rule == "sample":
                 self._merge_sample(field.name, rows, footprints)
         return rows
+
+    def advance(self, hours: int) -> None:
+        """Move the window ``hours`` later and let go of what it leaves behind."""
+        kept = np.zeros_like(self._store["hours"])
+        kept[:, : self._hours - hours] = self._store["hours"][:, hours:]
+        self._store["hours"] = kept
+        self.origin_us += hours * HOUR_US
 
     def footprints(self) -> Footprints:
         """Return a view of all that was added; adding more changes it."""
@@ -85,6 +103,7 @@ class Gathered:
             return
         more = max(accounts, have * 3 // 2) - have
         fresh = blank(pa.nulls(more, pa.large_string()), self.origin_us).arrays
+        fresh["hours"] = np.zeros((more, self._hours), np.uint16)
         self._store = {name: np.concatenate([array, fresh[name]]) for name, array in self._store.items()}
 
     def _merge_sample(self, name: str, rows: NDArray[np.int64], other: Footprints) -> None:

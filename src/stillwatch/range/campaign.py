@@ -43,7 +43,7 @@ class Campaign:
 
     # Network.
     networks: Mix = (("broadband", 6.0), ("vpn", 2.0), ("mobile", 1.0), ("cloud", 2.0))
-    exits_per_account: int = 4
+    exits_per_account: int = 4  # On average.
     accounts_per_exit: float = 2.0
     own_exit_share: float = 0.4  # Share of accounts with exits that no other account uses.
 

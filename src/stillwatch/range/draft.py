@@ -104,7 +104,9 @@ def addresses(rng: np.random.Generator, roster: Roster, talks: Conversations, wi
     by_place = np.select([place == HOME, place == SITE, place == TUNNEL], [home, site, tunnel], mobile)
     exits = roster.exits[account]
     have = (exits >= 0).sum(axis=1)
-    handed = exits[np.arange(len(talks)), (fresh % np.maximum(have, 1).astype(np.uint64)).astype(np.int64)]
+    # Some accounts keep to one exit for most of the time, others turn them over evenly.
+    skew = 1.0 + 4.0 * unit(key, 314)
+    handed = exits[np.arange(len(talks)), np.floor(have * unit(fresh, 315) ** skew).astype(np.int64)]
     return np.where(have > 0, handed, by_place)
 
 

@@ -83,7 +83,7 @@ API: Mix = (("free", 0.6), ("pro", 0.4), ("api", 9))
 
 KINDS: tuple[Kind, ...] = (
     Kind(
-        "chat user", "nothing but volume and topics", 0.37, "leisure", 34, 1.15, 3.4, 75, PEOPLE, EVERYDAY, FREE,
+        "chat user", "nothing but volume and topics", 0.322, "leisure", 34, 1.15, 3.4, 75, PEOPLE, EVERYDAY, FREE,
         (0.68, 0.26, 0.03, 0.03), visitors=0.3, recent=0.4, elicitation=(0.001, 0.06, 0.01, 0.005),
     ),
     Kind(

@@ -25,7 +25,7 @@ PUBLIC: tuple[str, ...] = (
 )
 DISPOSABLE: tuple[str, ...] = tuple(
     f"{head}{tail}.example"
-    for head in ("ten-minute", "quick", "burner", "drop", "temp")
+    for head in ("ten-minute", "quick", "burner", "spare", "temp")
     for tail in ("box", "mail", "post")
 )
 _FIRST_OWN = len(PUBLIC) + len(DISPOSABLE)

@@ -77,13 +77,13 @@ def _exits(rng: np.random.Generator, campaign: Campaign, country: Integers) -> I
 
     Exits lie in the account's country where their network is national, in the same blocks as honest customers.
     """
-    count, width = len(country), min(campaign.exits_per_account, EXITS)
+    count, width = len(country), min(2 * campaign.exits_per_account - 1, EXITS)
     shared = rng.random(count) >= campaign.own_exit_share
     exit_key = keys(rng, count * width).reshape(count, width)
     for land in range(len(COUNTRIES)):
         members = np.flatnonzero(shared & (country == land))
         if len(members):
-            pool = keys(rng, max(2, round(len(members) * width / campaign.accounts_per_exit)))
+            pool = keys(rng, max(2, round(len(members) * width / 2 / campaign.accounts_per_exit)))
             exit_key[members] = pool[rng.integers(0, len(pool), (len(members), width))]
     classes = np.array([CLASSES.index(name) for name, _ in campaign.networks])
     shares = np.cumsum([share for _, share in campaign.networks])
@@ -100,6 +100,8 @@ def _exits(rng: np.random.Generator, campaign: Campaign, country: Integers) -> I
         else:
             ipv6 = (unit(key, 502) < 0.2) & (network_class == BROADBAND)
             exits[rows, columns] = own_address(network, key, ipv6)
+    handed = rng.integers(1, width + 1, count)
+    exits[np.arange(EXITS)[None, :] >= handed[:, None]] = -1
     return exits
 
 

@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 from stillwatch.campaign.view import Groups, View
 
 
+HONEST_EXCESS = 3.0  # A kind of people can be this much commoner among those who meet by chance than among all.
+
+
 def weigh(groups: Groups) -> NDArray[np.float64]:
     """Compare the group's units in one content community with that community's share of all accounts.
 
     Ties of identity can come by chance, and so can a taste in prompts; that the same accounts have both is what
     chance does not explain. Of a group with u units of which k are in a community with a share p of all accounts, the
-    likelihood ratio is that of k successes of u against p, every k being as likely beforehand, paid for by the number
+    likelihood ratio is that of k successes of u against 3 p, every k being as likely beforehand, paid for by the number
     of communities. Groups that content alone drew have no evidence here.
     """
     content = groups.content
@@ -30,7 +33,7 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
         return np.full(len(groups), np.nan)
     share = np.bincount(content[content >= 0], minlength=kinds) / len(content)
     pair, count = np.unique((group * kinds + kind)[kind >= 0], return_counts=True)
-    of, p = units[pair // kinds], share[pair % kinds]
+    of, p = units[pair // kinds], np.minimum(HONEST_EXCESS * share[pair % kinds], 1 - 1e-9)
     most = np.clip(count / of, None, 1 - 1e-9)
     ratio = count * np.log(most / p) + np.where(count < of, (of - count) * np.log((1 - most) / (1 - p)), 0.0)
     ratio = np.where(most > p, ratio, 0.0) - np.log(of + 1.0) - np.log(kinds)
@@ -42,7 +45,7 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
 view = View(
     name="template",
     null="What the accounts send has nothing to do with what ties them: of the group's firms, households and persons, "
-    "no more send one kind of prompt than of everyone else.",
+    "at most three times as many send one kind of prompt as of everyone else.",
     source="Fixed and slotted prompts over many accounts: Anthropic (Feb and Sept 2026); bottom-k sketches: Cohen & "
     "Kaplan (PODC 2007).",
     needs=("prompt",),
