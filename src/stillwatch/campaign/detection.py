@@ -111,7 +111,7 @@ def detect(population: Population, level: float) -> Detection:
             drew = drew.with_view("template", by_identity, _parents(drawn, who))
         cores += [
             (drew.log_e[k], name, drawn == k, drew.take(np.array([k])))
-            for k in np.flatnonzero(drew.log_e > CANDIDATE_NATS)
+            for k in np.flatnonzero((drew.log_e > CANDIDATE_NATS) & drew.enough_views)
         ]
     ties = Ties(population)
     partition = np.full(accounts, -1, np.int64)

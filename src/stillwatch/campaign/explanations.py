@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import gammaln
 
 from stillwatch.campaign.sharing import Shared, hubs, shared
 from stillwatch.campaign.view import Groups
@@ -37,7 +37,9 @@ class Explanation:
 
 def _lacking(holders: NDArray[np.int64], sizes: NDArray[np.int64], needed: float) -> NDArray[np.float64]:
     """Return the evidence that fewer than a share ``needed`` of the members hold the hub, against any lesser share."""
-    log_e = -np.log(sizes + 1.0) - binom.logpmf(holders, sizes, needed)
+    ways = gammaln(sizes + 1) - gammaln(holders + 1) - gammaln(sizes - holders + 1)
+    fits = ways + holders * np.log(needed) + (sizes - holders) * np.log1p(-needed)
+    log_e = -np.log(sizes + 1.0) - fits
     return np.where(holders >= needed * sizes, 0.0, np.clip(log_e, 0.0, MISFIT_NATS_MOST))
 
 

@@ -171,4 +171,5 @@ def _completed(view: Incidence, accounts: int) -> Incidence:
     without = np.setdiff1d(np.arange(accounts), view.account)
     account = np.concatenate([view.account, without])
     label = np.concatenate([view.label[view.value], np.full(len(without), NONE)])
-    return incidence(account, label)
+    order = np.argsort(account, kind="stable")
+    return incidence(account[order], label[order])

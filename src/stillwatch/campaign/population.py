@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stillwatch.footprint.footprints import DAY_US, EMPTY, HOUR_US, Footprints
+from stillwatch.footprint.words import mixed
+from stillwatch.statistics.compiled import compiled
 
 POPULAR_SHARE = 0.01
 POPULAR_LEAST = 40
@@ -20,7 +22,7 @@ POPULAR_LEAST = 40
 class Incidence:
     """Which accounts hold which values of one view.
 
-    Rows are sorted by account, then by value.
+    Rows are sorted by account.
 
     Attributes:
         account: Shape (rows,).
@@ -58,16 +60,42 @@ def incidence(
     network: NDArray[np.int64] | None = None,
     weight: NDArray[np.int64] | None = None,
 ) -> Incidence:
-    """Return the incidence of distinct (account, label) rows, sorted by account."""
-    if len(account) == 0:
-        none = np.zeros(0, np.int64)
-        return Incidence(none, none, np.zeros(0, np.uint64), none, none)
-    labels, value = np.unique(label, return_inverse=True)
-    order = np.lexsort((value, account))
+    """Return the incidence of distinct (account, label) rows.
+
+    Args:
+        account: Shape (rows,), ascending.
+        label: Shape (rows,). The hash, or number, of each row's value; not EMPTY.
+        network: Shape (rows,), codes; zeros where None.
+        weight: Shape (rows,); ones where None.
+    """
+    value, labels = _coded(np.ascontiguousarray(label, np.uint64))
     zeros = np.zeros(len(account), np.int64)
     network = zeros if network is None else network
     weight = zeros + 1 if weight is None else weight
-    return Incidence(account[order], value[order].astype(np.int64), labels, network[order], weight[order])
+    return Incidence(account, value, labels, network, weight)
+
+
+@compiled
+def _coded(label: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Number the distinct labels in order of first appearance; return each row's number, and the labels."""
+    slots = 16
+    while slots < 2 * len(label):
+        slots *= 2
+    table = np.full(slots, -1, np.int64)
+    mask = np.uint64(slots - 1)
+    labels = np.empty(len(label), np.uint64)
+    value = np.empty(len(label), np.int64)
+    known = 0
+    for row in range(len(label)):
+        at = mixed(label[row]) & mask
+        while table[at] >= 0 and labels[table[at]] != label[row]:
+            at = (at + np.uint64(1)) & mask
+        if table[at] < 0:
+            table[at] = known
+            labels[known] = label[row]
+            known += 1
+        value[row] = table[at]
+    return value, labels[:known].copy()
 
 
 class Population:

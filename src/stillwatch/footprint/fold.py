@@ -24,6 +24,8 @@ from stillwatch.footprint.samples import add_counted
 from stillwatch.footprint.words import chained, mixed, phrase_hash
 from stillwatch.statistics.compiled import compiled
 
+_GREATEST = 2.0**40  # Absurd numbers count as this, so that sums stay exact and 2**63 - 1 ("no limit") fits.
+
 Hash = Callable[[str, pa.Array], NDArray[np.uint64]]
 """Keyed 64-bit hashes of distinct non-null strings of a named field; never EMPTY."""
 
@@ -94,9 +96,11 @@ def _chunk(column: pa.ChunkedArray) -> pa.Array:
 def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array]:
     """Return each row's place among the distinct values, and the values; -1 where the column is null."""
     array = _chunk(column)
+    if pa.types.is_dictionary(array.type) and array.dictionary.null_count:
+        array = array.cast(array.type.value_type)
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
-    codes = pc.fill_null(array.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    codes = pc.fill_null(array.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
     used = np.zeros(len(array.dictionary) + 1, bool)
     used[codes] = True
     used = used[:-1]
@@ -126,7 +130,8 @@ def _numbers(exchanges: pa.Table, name: str) -> tuple[NDArray[np.float64], NDArr
     known = array.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_boolean(array.type):
         array = array.cast(pa.int8())
-    return array.fill_null(0).to_numpy(zero_copy_only=False).astype(np.float64), known
+    values = array.fill_null(0).to_numpy(zero_copy_only=False).astype(np.float64)
+    return np.clip(values, -_GREATEST, _GREATEST, out=values), known
 
 
 def _fold_numbers(arrays: dict[str, NDArray[np.generic]], exchanges: pa.Table, owner: NDArray[np.int64]) -> None:
@@ -159,9 +164,12 @@ def _fold_settings(arrays: dict[str, NDArray[np.generic]], exchanges: pa.Table, 
     known_any = np.zeros(len(owner), bool)
     for step, name in ((1_000, "temperature"), (1, "max_tokens"), (1, "choice_count")):
         found = _numbers(exchanges, name)
-        if found is not None:
+        value = value * 1_000_003
+        if found is None:
+            value -= 1  # As a null: of two parts of one log, one may lack a column that is null throughout.
+        else:
             # Integers from here on: 0.7 as 32-bit and as 64-bit number must fall into one bucket.
-            value = value * 1_000_003 + np.where(found[1], np.rint(found[0] * step), -1).astype(np.int64)
+            value += np.where(found[1], np.rint(found[0] * step), -1).astype(np.int64)
             known_any |= found[1]
     with np.errstate(over="ignore"):
         bucket = (mixed_array(value.astype(np.uint64)) % np.uint64(SETTINGS)).astype(np.int64)
@@ -237,9 +245,8 @@ def _fold_samples(
     agent = _hashed(exchanges, "user_agent", keyed("user_agent"))
     ja4 = _hashed(exchanges, "tls_ja4", keyed("tls_ja4"))
     if agent is not None or ja4 is not None:
-        sides = [hashes[codes] for codes, hashes, _ in (side for side in (agent, ja4) if side is not None)]
-        both = sides[0] if len(sides) == 1 else _paired(sides[0], sides[1])
-        _add(arrays, "clients", owner, both, np.zeros((0, len(owner)), np.int64))
+        sides = [np.full(len(owner), EMPTY) if side is None else side[1][side[0]] for side in (agent, ja4)]
+        _add(arrays, "clients", owner, _paired(sides[0], sides[1]), np.zeros((0, len(owner)), np.int64))
     address = _hashed(exchanges, "client_address", keyed("client_address"))
     if address is not None:
         codes, hashes, values = address

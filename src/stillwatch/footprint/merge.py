@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stillwatch.footprint.footprints import EMPTY, FIELDS, HOUR_US, HOURS, Footprints, blank
@@ -44,8 +45,7 @@ class Gathered:
         """Begin with no account."""
         self.origin_us = origin_us
         self._hours = hours
-        self._row: dict[str, int] = {}
-        self._ids: list[str] = []
+        self._ids = pa.array([], pa.large_string())
         self._store = blank(pa.array([], pa.large_string()), origin_us).arrays
         self._store["hours"] = np.zeros((0, hours), np.uint16)
 
@@ -60,11 +60,7 @@ class Gathered:
         shift, rest = divmod(footprints.origin_us - self.origin_us, HOUR_US)
         if rest:
             raise ValueError(f"windows are not whole hours apart: {footprints.origin_us} and {self.origin_us}")
-        names = footprints.account_id.to_pylist()
-        rows = np.fromiter((self._row.setdefault(name, len(self._row)) for name in names), np.int64, len(names))
-        self._ids.extend(list(self._row)[len(self._ids) :])
-        if len(np.unique(rows)) != len(rows):
-            raise ValueError("an account has more than one row in one table of footprints; fold or merge makes one")
+        rows = self._rows(footprints.account_id)
         self._grow(len(self._ids))
         for field in FIELDS:
             mine, theirs = self._store[field.name], footprints.arrays[field.name]
@@ -84,6 +80,17 @@ class Gathered:
                 self._merge_sample(field.name, rows, footprints)
         return rows
 
+    def _rows(self, account_id: pa.Array) -> NDArray[np.int64]:
+        """Return the row of each account, new ones at the end."""
+        ids = account_id.cast(pa.large_string())
+        if pc.count_distinct(ids).as_py() != len(ids):
+            raise ValueError("an account has more than one row in one table of footprints; fold or merge makes one")
+        rows = pc.fill_null(pc.index_in(ids, value_set=self._ids), -1).to_numpy(zero_copy_only=False).astype(np.int64)
+        new = rows < 0
+        rows[new] = len(self._ids) + np.arange(new.sum())
+        self._ids = pa.concat_arrays([self._ids, ids.filter(pa.array(new))])
+        return rows
+
     def advance(self, hours: int) -> None:
         """Move the window ``hours`` later and let go of what it leaves behind."""
         kept = np.zeros_like(self._store["hours"])
@@ -95,7 +102,7 @@ class Gathered:
         """Return a view of all that was added; adding more changes it."""
         n = len(self._ids)
         arrays = {name: array[:n] for name, array in self._store.items()}
-        return Footprints(arrays, pa.array(self._ids, pa.large_string()), self.origin_us)
+        return Footprints(arrays, self._ids, self.origin_us)
 
     def _grow(self, accounts: int) -> None:
         have = len(self._store["exchanges"])
