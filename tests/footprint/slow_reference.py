@@ -1,0 +1,75 @@
+"""What the compiled passes should find, in plain Python on whole numbers; run by the tests, as they are no package."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+MASK = (1 << 64) - 1
+EMPTY = MASK
+# One character of three bytes that begins with E3 to ED, or a run of letters, digits and other bytes above ASCII.
+WORD = re.compile(rb"[\xe3-\xed][\x00-\xff]{0,2}|[0-9A-Za-z\x80-\xe2\xee-\xff]+", re.DOTALL)
+HEAD, TAIL = 6144, 2048
+
+
+def mixed(value: int) -> int:
+    """The finaliser of MurmurHash3."""
+    value ^= value >> 33
+    value = value * 0xFF51AFD7ED558CCD & MASK
+    value ^= value >> 33
+    value = value * 0xC4CEB9FE1A85EC53 & MASK
+    return value ^ value >> 33
+
+
+def unmixed(value: int) -> int:
+    """The inverse of ``mixed``."""
+    value ^= value >> 33
+    value = value * pow(0xC4CEB9FE1A85EC53, -1, 1 << 64) & MASK
+    value ^= value >> 33
+    value = value * pow(0xFF51AFD7ED558CCD, -1, 1 << 64) & MASK
+    return value ^ value >> 33
+
+
+def chained(left: int, right: int) -> int:
+    return mixed((left * 0x9E3779B97F4A7C15 + right) & MASK)
+
+
+def hash_of_word(word: bytes) -> int:
+    """FNV-1a of the word with ASCII in lower case and runs of digits as one 0; never 0."""
+    if not 0xE3 <= word[0] <= 0xED:
+        word = re.sub(rb"[0-9]+", b"0", word.lower())
+    value = 0xCBF29CE484222325
+    for byte in word:
+        value = (value ^ byte) * 0x100000001B3 & MASK
+    return value | 1
+
+
+def words(text: bytes) -> list[int]:
+    return [hash_of_word(word) for word in WORD.findall(text)]
+
+
+def words_of_prompt(prompt: bytes) -> list[int]:
+    """The words that are read: all of a prompt, or those of its head and of its tail."""
+    if len(prompt) <= HEAD + TAIL:
+        return words(prompt)
+    return words(prompt[:HEAD]) + words(prompt[-TAIL:])
+
+
+def phrase(hashes: Iterable[int]) -> int:
+    total = 0
+    for word in hashes:
+        total = word if total == 0 else chained(total, word)
+    return total
+
+
+def shingles(prompt: bytes, seed: int) -> set[int]:
+    """All shingles of a prompt; of fewer than four words, the prompt itself is the only one."""
+    found = words_of_prompt(prompt)
+    if not found:
+        return set()
+    runs = [found[k : k + 4] for k in range(len(found) - 3)] or [found]
+    return {mixed(phrase(run) ^ seed) for run in runs}
+
+
+def least_two(prompt: bytes, seed: int) -> list[int]:
+    return sorted(shingles(prompt, seed))[:2]
