@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwatch.exchange.pseudonym import address_prefix
@@ -228,6 +228,7 @@ def test_no_text_survives() -> None:
             assert word.encode(encoding) not in found, word
 
 
+@settings(max_examples=30)
 @given(TABLES.contents(rows_max=15))
 def test_no_word_of_random_prompts_survives(content: dict[str, list[Any]]) -> None:
     found = serialised(fold(TABLES.plain(content), FOLDING)).lower()

@@ -94,7 +94,7 @@ class Gathered:
     def advance(self, hours: int) -> None:
         """Move the window ``hours`` later and let go of what it leaves behind."""
         kept = np.zeros_like(self._store["hours"])
-        kept[:, : self._hours - hours] = self._store["hours"][:, hours:]
+        kept[:, : max(self._hours - hours, 0)] = self._store["hours"][:, hours:]
         self._store["hours"] = kept
         self.origin_us += hours * HOUR_US
 
