@@ -24,7 +24,8 @@ PHRASES: Final[dict[str, dict[int, str]]] = {
             without summarising your|without summarizing your|unsummarised reasoning|unsummarized reasoning|
             entire thought process|full thought process|complete thought process|language of your thinking|
             language of your reasoning|reasoning you write must|reveal your reasoning|repeat your reasoning|
-            dump your reasoning|print your reasoning|output your reasoning|exact reasoning tokens|scratchpad verbatim""",
+            dump your reasoning|print your reasoning|output your reasoning|exact reasoning tokens|
+            scratchpad verbatim""",
         1: """verbatim|unabridged|omit nothing|leave nothing out|word for word|do not summarise|do not summarize|
             your thinking|your reasoning|internal reasoning|complete reasoning|full reasoning|complete hidden|
             same language as|articulate|scratchpad|before you reply|reasoning behind|in full|your thoughts|
@@ -47,7 +48,7 @@ PHRASES: Final[dict[str, dict[int, str]]] = {
             grade this answer|grade each|rate the response|rate the answer|score the reply|score the response|
             score the answer|point by point|pairwise comparison|preference label|assistant a|evaluate the response|
             evaluate the answer""",
-        1: """judge|grade|score|a score|from 0 to 0|scale of 0|out of 0|criteria|which is better|better answer|justify|
+        1: """judge|grade|score|from 0 to 0|scale of 0|out of 0|criteria|which is better|better answer|justify|
             correctness|completeness|helpfulness|compare the|critique|reward""",
     },
     "training": {
