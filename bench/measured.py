@@ -42,7 +42,8 @@ def run(command: Sequence[str], cwd: Path | None = None) -> tuple[Cost, str]:
     begun = time.perf_counter()
     process = subprocess.Popen(list(command), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout is not None
-    said = process.stdout.read().decode(errors="replace")
+    with process.stdout as stream:
+        said = stream.read().decode(errors="replace")
     _, status, usage = os.wait4(process.pid, 0)
     wall_s = time.perf_counter() - begun
     process.returncode = os.waitstatus_to_exitcode(status)
