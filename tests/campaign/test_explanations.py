@@ -1,0 +1,102 @@
+"""Each explanation fits the groups that it is meant for and lacks something for a campaign."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import ModuleType
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from stillwatch.campaign.explanations import EXPLANATIONS, Explanation
+from stillwatch.campaign.view import Groups
+from stillwatch.campaign.views.registry import VIEWS
+
+BY_NAME = {explanation.name: explanation for explanation in EXPLANATIONS}
+FITS = {
+    "office": {"one organisation", "one place"},
+    "agency": {"one organisation", "one application"},
+    "fleet": {"one organisation", "one application"},
+    "class": {"one place"},
+    "application": {"one application"},
+}
+SEEDS = [31, 32]
+
+
+def of_share(builder: ModuleType, size: int) -> Groups:
+    """Groups of ``size`` accounts of which 0, 1, 2, ... to all are on one card."""
+    people = builder.Builder(1).strangers(size)
+    plain = [replace(person, card=None, mail=None) for person in people]
+    groups = [
+        [replace(p, card=builder.hashed("card", h)) if k < h else p for k, p in enumerate(plain)]
+        for h in range(size + 1)
+    ]
+    population, number = builder.population_of(*groups)
+    return Groups(population, number)
+
+
+def test_explanations_are_complete_and_excuse_views_that_exist() -> None:
+    names = {view.name for view in VIEWS}
+    assert len(BY_NAME) == len(EXPLANATIONS)
+    for explanation in EXPLANATIONS:
+        assert len(explanation.claim) > 30
+        assert explanation.excuses <= names, f"{explanation.name}: {explanation.excuses - names}"
+        assert explanation.excuses < names, "an explanation that excuses everything would let everything pass"
+    assert BY_NAME["strangers"].excuses == frozenset()
+
+
+def test_what_an_explanation_needs_to_excuse_a_view_is_never_that_view(builder: ModuleType) -> None:
+    groups = builder.groups_of(builder.Builder(2).strangers(50), builder.Builder(3).campaign(20))
+    demanding = {name for name, explanation in BY_NAME.items() if explanation.misfit(groups)[0] > 0}
+    assert {"one organisation", "one place", "one application"} <= demanding
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", FITS)
+def test_look_alikes_fit_their_explanations_and_campaigns_none(builder: ModuleType, kind: str, seed: int) -> None:
+    draw = builder.Builder(seed)
+    groups = builder.groups_of(draw.strangers(300), builder.LOOK_ALIKES[kind](draw), draw.campaign(40))
+    for name in FITS[kind]:
+        honest, campaign = BY_NAME[name].misfit(groups)
+        assert honest <= 1.0, name
+        assert campaign >= 10.0, name
+
+
+@pytest.mark.parametrize("explanation", EXPLANATIONS, ids=lambda explanation: explanation.name)
+def test_misfits_are_finite_and_at_least_zero(builder: ModuleType, explanation: Explanation) -> None:
+    draw = builder.Builder(33)
+    every = [kind(draw) for kind in builder.LOOK_ALIKES.values()]
+    nothing = builder.footprints_of([])
+    for groups in (
+        builder.groups_of(draw.strangers(100), *every, draw.campaign(12)),
+        Groups(type(builder.population_of([])[0])(nothing), np.zeros(0, np.int64)),
+    ):
+        misfit = explanation.misfit(groups)
+        assert misfit.shape == (len(groups),)
+        assert np.isfinite(misfit).all() and (misfit >= 0).all()
+
+
+@pytest.mark.parametrize("size", [6, 20, 40])
+def test_fewer_on_the_card_is_worse_and_a_true_firm_is_hardly_blamed(builder: ModuleType, size: int) -> None:
+    misfit = BY_NAME["one organisation"].misfit(of_share(builder, size))
+    assert misfit[-1] == 0 and (np.diff(misfit) <= 0).all() and misfit[0] > 2
+    # Over all outcomes of a firm whose card covers nine in ten; setting negative evidence to 0 can at most double it.
+    for share in (0.9, 0.97, 1.0):
+        assert (binom.pmf(np.arange(size + 1), size, share) * np.exp(misfit)).sum() <= 2.0
+
+
+def test_a_place_sleeps(builder: ModuleType) -> None:
+    draw = builder.Builder(34)
+    people = draw.school_class(size=20)
+    sleepless = [replace(person, hours=draw.generator.poisson(1.0, builder.DAYS * 24)) for person in people]
+    event = [replace(person, hours=np.where(np.arange(builder.DAYS * 24) < 48, 3, 0)) for person in people]
+    groups = builder.groups_of(draw.strangers(50), people, sleepless, event)
+    rested, restless, short = BY_NAME["one place"].misfit(groups)
+    assert rested == 0 and restless > 1 and short == 0
+
+
+def test_without_addresses_no_place_is_known(builder: ModuleType) -> None:
+    draw = builder.Builder(35)
+    nowhere = [replace(person, addresses={}) for person in draw.school_class(size=10)]
+    assert BY_NAME["one place"].misfit(builder.groups_of([], nowhere))[0] > 10

@@ -1,0 +1,99 @@
+"""How views add up and what the benign explanations leave of the sum."""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stillwatch.campaign.explanations import EXPLANATIONS
+from stillwatch.campaign.joint import VIEW_NATS_LEAST, Joint, after_growth, joint
+from stillwatch.campaign.view import Groups
+from stillwatch.campaign.views.registry import VIEWS
+
+NAMES = [view.name for view in VIEWS]
+NATS = st.one_of(st.just(math.nan), st.floats(-5, 8))
+
+
+@st.composite
+def joints(draw: st.DrawFn, groups: int | None = None) -> Joint:
+    count = draw(st.integers(0, 4)) if groups is None else groups
+    by_view = [[draw(NATS) for _ in range(count)] for _ in VIEWS]
+    misfit = [[draw(st.floats(0, 30)) for _ in range(count)] for _ in EXPLANATIONS]
+    return Joint(np.array(by_view).reshape(len(VIEWS), count), np.array(misfit).reshape(len(EXPLANATIONS), count))
+
+
+@given(joints())
+def test_what_is_left_is_what_the_best_explanation_neither_excuses_nor_fits(evidence: Joint) -> None:
+    for group in range(evidence.by_view.shape[1]):
+        against = []
+        for k, explanation in enumerate(EXPLANATIONS):
+            nats = evidence.misfit[k, group]
+            for row, name in enumerate(NAMES):
+                value = evidence.by_view[row, group]
+                if name not in explanation.excuses and not math.isnan(value):
+                    nats += value
+            against.append(nats)
+        assert evidence.against[:, group] == pytest.approx(against, abs=1e-9)
+        assert evidence.log_e[group] == pytest.approx(min(against), abs=1e-9)
+
+
+@given(joints())
+def test_a_flag_needs_two_views_one_of_them_strong(evidence: Joint) -> None:
+    for group, enough in enumerate(evidence.enough_views):
+        says = [view for row, view in enumerate(VIEWS) if evidence.by_view[row, group] >= VIEW_NATS_LEAST]
+        assert enough == (len(says) >= 2 and any(view.strong for view in says))
+
+
+def test_one_view_alone_is_never_enough() -> None:
+    for row, view in enumerate(VIEWS):
+        by_view = np.full((len(VIEWS), 1), math.nan)
+        by_view[row] = view.cap_nats
+        assert not Joint(by_view, np.zeros((len(EXPLANATIONS), 1))).enough_views[0]
+        # No view's cap alone reaches what a discovery among a few dozen groups takes.
+        assert view.cap_nats < math.log(100 / 0.05) + 1
+    assert any(view.strong for view in VIEWS) and not all(view.strong for view in VIEWS)
+
+
+@given(joints(3), joints(3))
+def test_after_growth_only_views_that_growth_did_not_ask_speak_anew(core: Joint, grown: Joint) -> None:
+    result = after_growth([core.take(np.array([k])) for k in range(3)], grown)
+    for row, view in enumerate(VIEWS):
+        found, before, after = result.by_view[row], core.by_view[row], grown.by_view[row]
+        if view.ties:
+            # Growth picked the members for this: what it picked may take away from the core's evidence, never add.
+            assert (np.nan_to_num(found, nan=0.0) <= np.maximum(np.nan_to_num(before, nan=0.0), 0.0)).all()
+        else:
+            assert np.array_equal(found, after, equal_nan=True)
+    assert (result.misfit <= core.misfit).all() and (result.misfit <= grown.misfit).all()
+
+
+@given(joints(3), joints(5), st.lists(st.integers(0, 4), min_size=3, max_size=3), st.sampled_from(NAMES))
+def test_one_view_can_be_taken_from_other_groups(own: Joint, other: Joint, groups: list[int], name: str) -> None:
+    before = own.by_view.copy()
+    result = own.with_view(name, other, np.array(groups))
+    for row, view in enumerate(VIEWS):
+        expected = other.by_view[row, groups] if view.name == name else before[row]
+        assert np.array_equal(result.by_view[row], expected, equal_nan=True)
+    assert np.array_equal(own.by_view, before, equal_nan=True)
+    assert np.array_equal(other.take(np.array(groups)).misfit, other.misfit[:, groups])
+
+
+def test_groups_are_asked_in_the_order_of_views_and_explanations(builder: ModuleType) -> None:
+    draw = builder.Builder(1)
+    groups = builder.groups_of(draw.strangers(300), draw.campaign(20), draw.office(size=10))
+    found = joint(groups)
+    for row, view in enumerate(VIEWS):
+        assert np.array_equal(found.by_view[row], view.capped(groups), equal_nan=True)
+    for row, explanation in enumerate(EXPLANATIONS):
+        assert np.array_equal(found.misfit[row], explanation.misfit(groups))
+
+
+def test_no_groups_have_no_evidence(builder: ModuleType) -> None:
+    population, _ = builder.population_of(builder.Builder(2).strangers(5))
+    nothing = joint(Groups(population, np.full(5, -1)))
+    assert nothing.log_e.shape == nothing.enough_views.shape == (0,)
