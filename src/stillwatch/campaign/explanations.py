@@ -37,6 +37,7 @@ class Explanation:
 
 def _lacking(holders: NDArray[np.int64], sizes: NDArray[np.int64], needed: float) -> NDArray[np.float64]:
     """Return the evidence that fewer than a share ``needed`` of the members hold the hub, against any lesser share."""
+    holders = np.maximum(holders, 1)  # A value that one member holds is not shared, and a hub of one all the same.
     ways = gammaln(sizes + 1) - gammaln(holders + 1) - gammaln(sizes - holders + 1)
     fits = ways + holders * np.log(needed) + (sizes - holders) * np.log1p(-needed)
     log_e = -np.log(sizes + 1.0) - fits
@@ -92,25 +93,25 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation(
         "one prompt set",
         "Independent people use one public test set, course or list of prompts.",
-        frozenset({"complementarity", "elicitation"}),
+        frozenset({"elicitation"}),
         _nothing,
     ),
     Explanation(
         "one organisation",
         "One firm, agency or household: a card, an organisation or a mail domain of its own covers nine in ten.",
-        frozenset({"network", "timing", "sign_up", "client", "template", "failover", "pivot"}),
+        frozenset({"network", "timing", "sign_up", "client", "template"}),
         _organisation,
     ),
     Explanation(
         "one place",
         "A class, an office, an event: eight in ten sent most from one address, and slept.",
-        frozenset({"timing", "sign_up", "client", "template", "pivot", "complementarity"}),
+        frozenset({"timing", "sign_up", "client", "template"}),
         _place,
     ),
     Explanation(
         "one application",
         "Users of one application: nine in ten carry its system instructions.",
-        frozenset({"client", "template", "pivot"}),
+        frozenset({"client", "template"}),
         _application,
     ),
 )
