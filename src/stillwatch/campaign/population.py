@@ -199,8 +199,9 @@ class Population:
         )
 
     def _period(self, when_us: NDArray[np.int64], span_us: int) -> Incidence:
-        period = when_us // span_us
-        return incidence(np.arange(len(self)), (period - period.min(initial=0)).astype(np.uint64))
+        rows = np.flatnonzero(when_us != np.iinfo(np.int64).max)  # Of accounts that did nothing nobody knows.
+        period = when_us[rows] // span_us
+        return incidence(rows, (period - period.min(initial=0)).astype(np.uint64))
 
     @cached_property
     def hours_used(self) -> int:

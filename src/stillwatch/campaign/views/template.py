@@ -20,8 +20,10 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
     of communities. Groups that content alone drew have no evidence here.
     """
     content = groups.content
-    if content is None:
-        return np.full(len(groups), np.nan if not groups.population.template.empty else 0.0)
+    if groups.population.template.empty:
+        return np.full(len(groups), np.nan)
+    if content is None or content.max(initial=-1) < 0:
+        return np.zeros(len(groups))
     inside = np.flatnonzero(groups.partition >= 0)
     group, kind = groups.partition[inside], content[inside]
     spread = int(groups.unit.max()) + 1
@@ -29,8 +31,6 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
     units = np.bincount(unit // spread, minlength=len(groups))
     group, kind = group[first], kind[first]
     kinds = int(content.max(initial=-1)) + 1
-    if kinds == 0:
-        return np.full(len(groups), np.nan)
     share = np.bincount(content[content >= 0], minlength=kinds) / len(content)
     pair, count = np.unique((group * kinds + kind)[kind >= 0], return_counts=True)
     of, p = units[pair // kinds], np.minimum(HONEST_EXCESS * share[pair % kinds], 1 - 1e-9)
