@@ -54,8 +54,14 @@ class Groups:
         """
         unit = np.arange(len(self.population), dtype=np.int64)
         first = len(unit)
-        for rows in (self.network, self.own_mail, self.payment):
-            order = np.lexsort((rows.value, rows.holders, rows.account))
+        population = self.population
+        for rows, label in (
+            (self.network, population.network.label),
+            (self.own_mail, population.mail.label),
+            (self.payment, population.payment.label),
+        ):
+            # Of values with as many holders the label decides: codes depend on the order of the accounts.
+            order = np.lexsort((label[rows.value], rows.holders, rows.account))
             last = np.append(rows.account[order][1:] != rows.account[order][:-1], True)[: len(order)]
             widest = order[last]
             unit[rows.account[widest]] = first + rows.pair[widest]
