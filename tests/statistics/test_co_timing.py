@@ -41,11 +41,11 @@ def test_it_is_the_ratio_of_negative_binomials_with_fitted_means(active: np.ndar
 @pytest.mark.parametrize("share", [0.002, 0.02, 0.2])
 @pytest.mark.parametrize(("days", "members"), [(1, 20), (3, 8), (14, 20), (28, 60)])
 def test_honest_groups_are_worth_at_most_one_on_average(days: int, members: int, share: float, seed: int) -> None:
-    """Members that act independently, and again with a shared swing of every hour as wide as the claim allows."""
+    """Members that act independently, and again with a shared swing of every hour, of Gamma shape 4."""
     generator = np.random.default_rng(seed)
     chance = np.broadcast_to(chances(days, share), (600, days, 24))
     independent = generator.binomial(members, chance)
-    swinging = generator.poisson(members * chance * generator.gamma(HONEST_SHAPE, 1 / HONEST_SHAPE, chance.shape))
+    swinging = generator.poisson(members * chance * generator.gamma(4, 1 / 4, chance.shape))
     for active in (independent, swinging):
         assert np.exp(np.minimum(log_e_joint_hours(active), CAP_NATS)).mean() <= 1
 
