@@ -10,7 +10,6 @@ from stillwatch.campaign.population import Incidence
 from stillwatch.campaign.view import Groups
 from stillwatch.statistics.own_pool import log_e_own_pool
 
-
 HONEST_EXCESS = 2.0  # People of one kind can hold a value this much more often than everyone.
 
 

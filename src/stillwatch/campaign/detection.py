@@ -17,41 +17,71 @@ from stillwatch.campaign.view import Groups
 from stillwatch.statistics.false_discovery import e_benjamini_hochberg
 
 CANDIDATE_NATS = 1.5  # Raw communities with less joint evidence are not grown.
+REMAINDER_NATS = 0.0  # What is left of a community need not show as much: it was drawn too wide.
 CANDIDATES_MOST = 32
+NO_GROUP_NATS = -5.0  # The score of an account that is in no community at all.
 OVERLAP_MOST = 0.3
 CONTENT_RESOLUTION = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A group that was grown from a community and tested.
+@dataclass(frozen=True, eq=False)
+class Core:
+    """A community as it was drawn, before it is grown.
 
     Attributes:
-        graph: The views that drew the community.
-        membership: Who belongs to it, over all accounts.
+        graph: What drew it: identity, content, or both at once.
+        member: Shape (accounts,).
+        beside: The content communities where identity had a part in drawing it, else None.
+        evidence: Of this one group.
     """
 
     graph: str
+    member: NDArray[np.bool_]
+    beside: NDArray[np.int64] | None
+    evidence: Joint
+
+    @property
+    def promising(self) -> bool:
+        """Whether it is worth growing."""
+        return bool(self.evidence.log_e[0] > CANDIDATE_NATS and self.evidence.enough_views[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A group that was grown from a core and tested.
+
+    Attributes:
+        core: Where it began.
+        membership: Who belongs to it, over all accounts.
+    """
+
+    core: Core
     membership: Membership
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Detection:
     """What one look at a population found.
 
     Attributes:
+        population: What was looked at.
         candidates: The groups tested after growth.
         partition: Shape (accounts,). The candidate of each account, -1 for none.
+        content: Shape (accounts,). The community of each account by what it sends.
         evidence: The candidates' joint evidence.
         flagged: Shape (candidates,). Discoveries at the level asked for.
         tested: How many communities were looked at: what the level is paid for.
+        score: Shape (accounts,), nats. The evidence of the best group that each account was in.
     """
 
+    population: Population
     candidates: tuple[Candidate, ...]
     partition: NDArray[np.int64]
+    content: NDArray[np.int64]
     evidence: Joint
     flagged: NDArray[np.bool_]
     tested: int
+    score: NDArray[np.float64]
 
 
 def identity(population: Population) -> NDArray[np.int64]:
@@ -82,6 +112,22 @@ def _parents(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.in
     return parent
 
 
+def draw(population: Population, what: NDArray[np.int64]) -> list[Core]:
+    """Return all communities of ``population`` with their evidence: by identity, by content ``what``, and by both."""
+    who = identity(population)
+    cores: list[Core] = []
+    by_identity: Joint | None = None
+    for name, drawn, beside in (("identity", who, what), ("content", what, None), ("both", meet(who, what), what)):
+        groups = Groups(population, drawn, beside)
+        drew = joint(groups)
+        if name == "identity":
+            by_identity = drew
+        elif name == "both" and by_identity is not None and len(groups):
+            drew = drew.with_view("template", by_identity, _parents(drawn, who))
+        cores += [Core(name, drawn == k, beside, drew.take(np.array([k]))) for k in range(len(groups))]
+    return cores
+
+
 def detect(population: Population, level: float) -> Detection:
     """Return the campaigns of ``population``.
 
@@ -93,47 +139,56 @@ def detect(population: Population, level: float) -> Detection:
         population: Accounts with their footprints.
         level: In (0, 1). The false-discovery level.
     """
-    accounts = len(population)
-    cores: list[tuple[float, str, NDArray[np.bool_], Joint]] = []
-    tested = 0
-    who, what = identity(population), content(population)
-    both = meet(who, what)
-    by_identity: Joint | None = None
-    for name, drawn, beside in (("identity", who, what), ("content", what, None), ("both", both, what)):
-        groups = Groups(population, drawn, beside)
-        tested += len(groups)
-        if len(groups) == 0:
-            continue
-        drew = joint(groups)
-        if name == "identity":
-            by_identity = drew
-        elif name == "both" and by_identity is not None:
-            drew = drew.with_view("template", by_identity, _parents(drawn, who))
-        cores += [
-            (drew.log_e[k], name, drawn == k, drew.take(np.array([k])))
-            for k in np.flatnonzero((drew.log_e > CANDIDATE_NATS) & drew.enough_views)
-        ]
-    ties = Ties(population)
-    partition = np.full(accounts, -1, np.int64)
-    candidates: list[Candidate] = []
-    drawn_evidence: list[Joint] = []
-    for _, name, core, drew in sorted(cores, key=lambda entry: -entry[0])[:CANDIDATES_MOST]:
-        taken = partition >= 0
-        if (core & taken).sum() > OVERLAP_MOST * core.sum():
-            continue
-        membership = grow(ties, core)
-        member = membership.member
-        if member.sum() < ACCOUNTS_LEAST or (member & taken).sum() > OVERLAP_MOST * member.sum():
-            continue
-        partition[member & ~taken] = len(candidates)
-        candidates.append(Candidate(name, membership))
-        drawn_evidence.append(drew)
+    what = content(population)
+    cores = draw(population, what)
+    candidates, partition = _grown(population, cores)
     evidence = joint(Groups(population, partition, what))
     if candidates:
-        by_view = np.concatenate([drew.by_view for drew in drawn_evidence], axis=1)
-        misfit = np.concatenate([drew.misfit for drew in drawn_evidence], axis=1)
-        evidence = after_growth(Joint(by_view, misfit), evidence)
-    log_e = np.full(max(tested, len(candidates)), -np.inf)
+        evidence = after_growth([candidate.core.evidence for candidate in candidates], evidence)
+    log_e = np.full(max(len(cores), len(candidates)), -np.inf)
     log_e[: len(candidates)] = np.where(evidence.enough_views, evidence.log_e, -np.inf)
-    flagged = e_benjamini_hochberg(log_e, level)[: len(candidates)]
-    return Detection(tuple(candidates), partition, evidence, flagged, tested)
+    flagged = e_benjamini_hochberg(log_e, level)[: len(candidates)] if len(log_e) else np.zeros(0, bool)
+    score = np.full(len(population), NO_GROUP_NATS)
+    for core in cores:
+        score[core.member] = np.maximum(score[core.member], core.evidence.log_e[0])
+    grouped = np.flatnonzero(partition >= 0)
+    odds = np.array([candidate.membership.log_odds for candidate in candidates])
+    if len(candidates):
+        sure = np.clip(odds[partition[grouped], grouped], 0.0, 10.0)
+        score[grouped] = np.maximum(score[grouped], evidence.log_e[partition[grouped]]) + sure / 10
+    return Detection(population, candidates, partition, what, evidence, flagged, len(cores), score)
+
+
+def _grown(population: Population, cores: list[Core]) -> tuple[tuple[Candidate, ...], NDArray[np.int64]]:
+    """Grow the promising cores, the strongest first, and then what the grown groups left of the others."""
+    ties = Ties(population)
+    partition = np.full(len(population), -1, np.int64)
+    candidates: list[Candidate] = []
+    waiting = sorted(filter(lambda core: core.promising, cores), key=lambda core: -core.evidence.log_e[0])
+    for core in waiting[:CANDIDATES_MOST]:
+        _admit(ties, core, partition, candidates)
+    for core in cores:
+        if (partition[core.member] >= 0).any():
+            _admit(ties, core, partition, candidates)
+    return tuple(candidates), partition
+
+
+def _admit(ties: Ties, core: Core, partition: NDArray[np.int64], candidates: list[Candidate]) -> None:
+    """Grow one core into a candidate, in place, if what earlier candidates left of it is still promising."""
+    taken = partition >= 0
+    if (core.member & taken).any():
+        rest = core.member & ~taken
+        if rest.sum() < ACCOUNTS_LEAST:
+            return
+        left = joint(Groups(ties.population, np.where(rest, 0, -1), core.beside))
+        core = Core(core.graph, rest, core.beside, left)
+        promising = left.log_e[0] > REMAINDER_NATS
+    else:
+        promising = core.promising
+    if not promising:
+        return
+    membership = grow(ties, core.member)
+    member = membership.member & ~taken
+    if member.sum() >= ACCOUNTS_LEAST and member.sum() >= (1 - OVERLAP_MOST) * membership.member.sum():
+        partition[member] = len(candidates)
+        candidates.append(Candidate(core, membership))

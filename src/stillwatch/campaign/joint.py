@@ -76,11 +76,15 @@ def joint(groups: Groups) -> Joint:
     return Joint(by_view, np.stack([explanation.misfit(groups) for explanation in EXPLANATIONS]))
 
 
-def after_growth(core: Joint, grown: Joint) -> Joint:
+def after_growth(cores: list[Joint], grown: Joint) -> Joint:
     """Return the evidence of groups that were grown from cores, one core a group.
 
-    Growth asked the views that tie accounts who shares what, so their answers come from the core, which was drawn
-    before; the views that growth did not ask answer for the whole group. Of two misfits the smaller counts.
+    Growth asked the views that tie accounts who shares what, so of their answers from the core, which was drawn
+    before, and from the whole the smaller counts; the views that growth did not ask answer for the whole group. Of
+    two misfits the smaller counts too.
     """
     grew = np.array([view.ties for view in VIEWS])[:, None]
-    return Joint(np.where(grew, core.by_view, grown.by_view), np.minimum(core.misfit, grown.misfit))
+    before = np.concatenate([core.by_view for core in cores], axis=1)
+    misfit = np.concatenate([core.misfit for core in cores], axis=1)
+    by_view = np.where(grew, np.minimum(before, grown.by_view), grown.by_view)
+    return Joint(by_view, np.minimum(misfit, grown.misfit))

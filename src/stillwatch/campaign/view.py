@@ -78,23 +78,33 @@ class Groups:
     @cached_property
     def hours(self) -> NDArray[np.int64]:
         """Exchanges of each group in each hour, shape (groups, whole days * 24)."""
-        return self._over_hours(lambda counts: counts)
+        order, begins = self._in_order(self.partition)
+        counts = self.population.footprints.hours[order, : self._whole_days].astype(np.int64)
+        return np.asarray(np.add.reduceat(counts, begins, axis=0))
 
     @cached_property
     def active(self) -> NDArray[np.int64]:
-        """Active members of each group in each hour, shape (groups, whole days * 24)."""
-        return self._over_hours(lambda counts: (counts > 0).astype(np.int64))
+        """Active units of each group in each hour, shape (groups, whole days * 24).
 
-    def _over_hours(self, of: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> NDArray[np.int64]:
-        hours = self.population.hours_used // 24 * 24
-        out = np.zeros((len(self), hours), np.int64)
-        inside = np.flatnonzero(self.partition >= 0)
-        order = inside[np.argsort(self.partition[inside], kind="stable")]
-        begins = np.searchsorted(self.partition[order], np.arange(len(self)))
-        for group, begin in enumerate(begins):
-            rows = order[begin : begin + self.sizes[group]]
-            out[group] = of(self.population.footprints.hours[rows, :hours].astype(np.int64)).sum(axis=0)
-        return out
+        A class or an event has its hours in common for a reason, and counts as one.
+        """
+        spread = int(self.unit.max()) + 1
+        order, begins = self._in_order(np.where(self.partition >= 0, self.partition * spread + self.unit, -1))
+        awake = self.population.footprints.hours[order, : self._whole_days] > 0
+        units = np.logical_or.reduceat(awake, begins, axis=0)
+        group = self.partition[order[begins]]
+        first = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
+        return np.asarray(np.add.reduceat(units, first, axis=0, dtype=np.int64))
+
+    @property
+    def _whole_days(self) -> int:
+        return self.population.hours_used // 24 * 24
+
+    def _in_order(self, key: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the accounts with a key of at least 0 in its order, and where each key begins."""
+        inside = np.flatnonzero(key >= 0)
+        order = inside[np.argsort(key[inside], kind="stable")]
+        return order, np.flatnonzero(np.append(True, key[order][1:] != key[order][:-1]))
 
     def hub(self, rows: Shared) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the value that most members of each group hold and how many do."""

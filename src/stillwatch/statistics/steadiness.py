@@ -12,6 +12,8 @@ from stillwatch.statistics.compiled import compiled
 
 STRENGTHS = (0.5, 2.0, 8.0)
 """How strongly the alternative draws neighbouring counts together; each is as likely as the others beforehand."""
+DISTURBED = 0.2
+"""The share of pairs that the alternative lets be as the claim has them: shifts, pauses and bursts of a few members."""
 _TABLE = 1024
 
 
@@ -21,7 +23,7 @@ def log_e_steady(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray
     If arrivals in two neighbouring hours are independent and equally frequent, then of their sum s each fell into the
     first hour with probability 1/2. The alternative weighs each split y by exp(-b (2y - s)^2 / s), normalised by its
     exact mean under the claim, so that the ratio has mean 1. Rates that differ between the two hours, sessions and
-    bursts all pull the counts apart and only lower the evidence.
+    bursts all pull the counts apart and only lower the evidence, each pair by no more than log(1/DISTURBED).
 
     Args:
         first: Shape (groups, pairs). Counts of the first hour of each pair.
@@ -63,7 +65,8 @@ def _sum_ratios(
             gap = float(first[group, pair] - second[group, pair])
             # Above the table the exact mean is below this bound, which only takes away from the evidence.
             mean = table[both] if both < len(table) else -0.5 * np.log1p(2 * strength) + 1.0 / both
-            total -= strength * gap * gap / both + mean
+            ratio = np.exp(-strength * gap * gap / both - mean)
+            total += np.log(DISTURBED + (1 - DISTURBED) * ratio)
         out[group] = total
 
 

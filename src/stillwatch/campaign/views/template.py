@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from stillwatch.campaign.view import Groups, View
 
-
 HONEST_EXCESS = 3.0  # A kind of people can be this much commoner among those who meet by chance than among all.
 
 
