@@ -73,4 +73,4 @@ def _squares(key: NDArray[np.int64], bucket: NDArray[np.int64], buckets: int) ->
     order = np.argsort(key, kind="stable")
     begins = np.flatnonzero(np.r_[True, key[order][1:] != key[order][:-1]])
     count = np.diff(np.append(begins, len(key))).astype(np.float64)
-    return np.bincount(bucket[order[begins]], np.square(count), minlength=buckets)
+    return np.bincount(bucket[order[begins]], np.square(count), minlength=buckets).astype(np.float64)

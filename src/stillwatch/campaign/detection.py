@@ -19,8 +19,9 @@ from stillwatch.statistics.false_discovery import e_benjamini_hochberg
 CANDIDATE_NATS = 1.5  # Raw communities with less joint evidence are not grown.
 REMAINDER_NATS = 0.0  # What is left of a community need not show as much: it was drawn too wide.
 CANDIDATES_MOST = 32
+TORN_SHARE = 0.1  # Of a community: from here on what grown groups leave of it is looked at again.
 NO_GROUP_NATS = -5.0  # The score of an account that is in no community at all.
-OVERLAP_MOST = 0.3
+OVERLAP_MOST = 0.3  # Of a group that earlier candidates may hold already.
 CONTENT_RESOLUTION = 3.0
 
 
@@ -39,11 +40,6 @@ class Core:
     member: NDArray[np.bool_]
     beside: NDArray[np.int64] | None
     evidence: Joint
-
-    @property
-    def promising(self) -> bool:
-        """Whether it is worth growing."""
-        return bool(self.evidence.log_e[0] > CANDIDATE_NATS and self.evidence.enough_views[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +67,7 @@ class Detection:
         evidence: The candidates' joint evidence.
         flagged: Shape (candidates,). Discoveries at the level asked for.
         tested: How many communities were looked at: what the level is paid for.
+        cores: All communities that were looked at.
         score: Shape (accounts,), nats. The evidence of the best group that each account was in.
     """
 
@@ -81,6 +78,7 @@ class Detection:
     evidence: Joint
     flagged: NDArray[np.bool_]
     tested: int
+    cores: tuple[Core, ...]
     score: NDArray[np.float64]
 
 
@@ -156,7 +154,7 @@ def detect(population: Population, level: float) -> Detection:
     if len(candidates):
         sure = np.clip(odds[partition[grouped], grouped], 0.0, 10.0)
         score[grouped] = np.maximum(score[grouped], evidence.log_e[partition[grouped]]) + sure / 10
-    return Detection(population, candidates, partition, what, evidence, flagged, len(cores), score)
+    return Detection(population, candidates, partition, what, evidence, flagged, len(cores), tuple(cores), score)
 
 
 def _grown(population: Population, cores: list[Core]) -> tuple[tuple[Candidate, ...], NDArray[np.int64]]:
@@ -164,28 +162,42 @@ def _grown(population: Population, cores: list[Core]) -> tuple[tuple[Candidate, 
     ties = Ties(population)
     partition = np.full(len(population), -1, np.int64)
     candidates: list[Candidate] = []
-    waiting = sorted(filter(lambda core: core.promising, cores), key=lambda core: -core.evidence.log_e[0])
-    for core in waiting[:CANDIDATES_MOST]:
+    promising = [core for core in cores if core.evidence.log_e[0] > CANDIDATE_NATS and core.evidence.enough_views[0]]
+    for core in _strongest(promising):
         _admit(ties, core, partition, candidates)
-    for core in cores:
-        if (partition[core.member] >= 0).any():
+    if candidates:
+        for core in _strongest(_remainders(population, cores, partition >= 0)):
             _admit(ties, core, partition, candidates)
     return tuple(candidates), partition
 
 
+def _strongest(cores: list[Core]) -> list[Core]:
+    return sorted(cores, key=lambda core: -core.evidence.log_e[0])[:CANDIDATES_MOST]
+
+
+def _remainders(population: Population, cores: list[Core], taken: NDArray[np.bool_]) -> list[Core]:
+    """Return what is left of communities of which a good part is taken: they may have been drawn too wide."""
+    found = []
+    for graph in ("identity", "content"):
+        rests = [core.member & ~taken for core in cores if core.graph == graph and _torn(core, taken)]
+        beside = next((core.beside for core in cores if core.graph == graph), None)
+        part = np.full(len(population), -1, np.int64)
+        for k, rest in enumerate(rests):
+            part[rest] = k
+        left = joint(Groups(population, part, beside))
+        found += [Core(graph, rest, beside, left.take(np.array([k]))) for k, rest in enumerate(rests)]
+    return [core for core in found if core.evidence.log_e[0] > REMAINDER_NATS]
+
+
+def _torn(core: Core, taken: NDArray[np.bool_]) -> bool:
+    gone = int((core.member & taken).sum())
+    return gone >= TORN_SHARE * core.member.sum() and core.member.sum() - gone >= ACCOUNTS_LEAST
+
+
 def _admit(ties: Ties, core: Core, partition: NDArray[np.int64], candidates: list[Candidate]) -> None:
-    """Grow one core into a candidate, in place, if what earlier candidates left of it is still promising."""
+    """Grow one core into a candidate, in place, unless earlier candidates hold too much of it."""
     taken = partition >= 0
-    if (core.member & taken).any():
-        rest = core.member & ~taken
-        if rest.sum() < ACCOUNTS_LEAST:
-            return
-        left = joint(Groups(ties.population, np.where(rest, 0, -1), core.beside))
-        core = Core(core.graph, rest, core.beside, left)
-        promising = left.log_e[0] > REMAINDER_NATS
-    else:
-        promising = core.promising
-    if not promising:
+    if (core.member & taken).any() and (core.member & taken).sum() > OVERLAP_MOST * core.member.sum():
         return
     membership = grow(ties, core.member)
     member = membership.member & ~taken

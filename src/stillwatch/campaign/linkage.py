@@ -84,4 +84,4 @@ def together(parts: list[Links], accounts: int) -> Links:
     right = np.concatenate([part.right for part in parts]) if parts else np.zeros(0, np.int64)
     weight = np.concatenate([part.weight for part in parts]) if parts else np.zeros(0)
     pair, place = np.unique(left * accounts + right, return_inverse=True)
-    return Links(pair // accounts, pair % accounts, np.bincount(place, weight, minlength=len(pair)))
+    return Links(pair // accounts, pair % accounts, np.bincount(place, weight, minlength=len(pair)).astype(np.float64))

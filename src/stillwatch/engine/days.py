@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stillwatch.exchange.batch import Batch, Part, Rejected
@@ -20,6 +21,7 @@ from stillwatch.footprint.merge import Gathered
 
 THREADS = 2
 _LOOKAHEAD = THREADS + 1  # Parts in memory as text at once.
+_MODELS_MOST = 10_000
 _DAY_HOURS = DAY_US // 3_600_000_000
 
 
@@ -45,7 +47,8 @@ class Days:
     """Reads parts side by side and yields the days in their order, each as soon as it is whole.
 
     A day is whole when no part that is still to be read can hold any of it; where parts do not say when they begin,
-    that is at the end. What waits is held as footprints, never as text.
+    that is at the end. What waits is held as footprints, never as text. ``exchanges`` counts the good rows so far,
+    and ``models`` has the clear names of the hashes of request models, which name no person.
 
     Args:
         parts: In any order; read in this one.
@@ -69,6 +72,7 @@ class Days:
         self._duplicates = Duplicates()
         self._waiting: dict[int, Gathered] = {}
         self.exchanges = 0
+        self.models: dict[int, str] = {}
 
     def __iter__(self) -> Iterator[Day]:
         """Yield each day that has exchanges."""
@@ -114,6 +118,10 @@ class Days:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def _fold(self, exchanges: pa.Table) -> list[Day]:
+        if "request_model" in exchanges.column_names and len(self.models) < _MODELS_MOST:
+            names = pc.unique(exchanges["request_model"]).cast(pa.string()).drop_null()
+            hashes = self._pseudonyms.hashes("request_model", names)[0].tolist()
+            self.models.update(zip(hashes, names.to_pylist(), strict=True))
         return [
             Day(day, narrowed(fold_footprints(rows, folding(self._pseudonyms, day * DAY_US)), _DAY_HOURS))
             for day, rows in by_day(exchanges)

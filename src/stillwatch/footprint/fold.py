@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +22,7 @@ from stillwatch.footprint.footprints import (
 )
 from stillwatch.footprint.prompts import PromptSums, add_prompts
 from stillwatch.footprint.samples import add_counted
-from stillwatch.footprint.words import chained, mixed, phrase_hash
+from stillwatch.footprint.words import chained, keyed, mixed, phrase_hash
 from stillwatch.statistics.compiled import compiled
 
 _GREATEST = 2.0**40  # Absurd numbers count as this, so that sums stay exact and 2**63 - 1 ("no limit") fits.
@@ -45,9 +46,9 @@ class Folding:
     origin_us: int
 
     @property
-    def seed(self) -> np.uint64:
-        """The seed of the shingle hashes."""
-        return np.uint64(self.hashes("shingle", pa.array(["seed"]))[0])
+    def text_key(self) -> NDArray[np.uint64]:
+        """The key of the hashes of texts, two words."""
+        return np.asarray(self.hashes("text", pa.array(["first", "second"])), np.uint64)
 
 
 def fold(exchanges: pa.Table, folding: Folding) -> pa.Table:
@@ -134,7 +135,7 @@ def _numbers(exchanges: pa.Table, name: str) -> tuple[NDArray[np.float64], NDArr
     return np.clip(values, -_GREATEST, _GREATEST, out=values), known
 
 
-def _fold_numbers(arrays: dict[str, NDArray[np.generic]], exchanges: pa.Table, owner: NDArray[np.int64]) -> None:
+def _fold_numbers(arrays: dict[str, NDArray[Any]], exchanges: pa.Table, owner: NDArray[np.int64]) -> None:
     accounts = len(arrays["exchanges"])
     for column, known_name, sum_name in (
         ("turn", "turn_known", "turn_sum"),
@@ -158,7 +159,7 @@ def _fold_numbers(arrays: dict[str, NDArray[np.generic]], exchanges: pa.Table, o
                 arrays[name] = arrays[name] + _sums(owner, np.isin(values, codes).astype(np.float64), accounts)
 
 
-def _fold_settings(arrays: dict[str, NDArray[np.generic]], exchanges: pa.Table, owner: NDArray[np.int64]) -> None:
+def _fold_settings(arrays: dict[str, NDArray[Any]], exchanges: pa.Table, owner: NDArray[np.int64]) -> None:
     accounts = len(arrays["exchanges"])
     value = np.zeros(len(owner), np.int64)
     known_any = np.zeros(len(owner), bool)
@@ -197,7 +198,7 @@ def _text(array: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def _fold_prompts(
-    arrays: dict[str, NDArray[np.generic]], exchanges: pa.Table, owner: NDArray[np.int64], folding: Folding
+    arrays: dict[str, NDArray[Any]], exchanges: pa.Table, owner: NDArray[np.int64], folding: Folding
 ) -> None:
     if "prompt" not in exchanges.column_names:
         return
@@ -210,7 +211,7 @@ def _fold_prompts(
     for chunk in column.chunks:
         data, offsets = _text(chunk)
         present = chunk.is_valid().to_numpy(zero_copy_only=False)
-        add_prompts(sums, owner[row : row + len(chunk)], data, offsets, present, folding.seed)
+        add_prompts(sums, owner[row : row + len(chunk)], data, offsets, present, folding.text_key)
         row += len(chunk)
     for k, name in enumerate(("prompts", "prompt_bytes", "coercion", "reasoning", "grading", "training", "eliciting")):
         arrays[name] = arrays[name] + counts[:, k]
@@ -227,7 +228,7 @@ def _hashed(
 
 
 def _fold_samples(
-    arrays: dict[str, NDArray[np.generic]],
+    arrays: dict[str, NDArray[Any]],
     exchanges: pa.Table,
     owner: NDArray[np.int64],
     when: NDArray[np.int64],
@@ -239,7 +240,7 @@ def _fold_samples(
     model = _hashed(exchanges, "request_model", keyed("request_model"))
     if model is not None:
         _add(arrays, "models", owner, model[1][model[0]], -when[None, :])
-    system = _hashed(exchanges, "system_instructions", lambda values: _masked_hashes(values, folding.seed))
+    system = _hashed(exchanges, "system_instructions", lambda values: _masked_hashes(values, folding.text_key))
     if system is not None:
         _add(arrays, "systems", owner, system[1][system[0]], np.zeros((0, len(owner)), np.int64))
     agent = _hashed(exchanges, "user_agent", keyed("user_agent"))
@@ -256,7 +257,7 @@ def _fold_samples(
 
 
 def _add(
-    arrays: dict[str, NDArray[np.generic]],
+    arrays: dict[str, NDArray[Any]],
     name: str,
     owner: NDArray[np.int64],
     values: NDArray[np.uint64],
@@ -285,17 +286,17 @@ def _paired(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.u
     return out
 
 
-def _masked_hashes(values: pa.Array, seed: np.uint64) -> NDArray[np.uint64]:
+def _masked_hashes(values: pa.Array, key: NDArray[np.uint64]) -> NDArray[np.uint64]:
     data, offsets = _text(values)
-    return _phrase_hashes(data, offsets, seed)
+    return _phrase_hashes(data, offsets, key)
 
 
 @compiled
-def _phrase_hashes(data: NDArray[np.uint8], offsets: NDArray[np.int64], seed: np.uint64) -> NDArray[np.uint64]:
+def _phrase_hashes(data: NDArray[np.uint8], offsets: NDArray[np.int64], key: NDArray[np.uint64]) -> NDArray[np.uint64]:
     out = np.empty(len(offsets) - 1, np.uint64)
     for k in range(len(out)):
         phrase = phrase_hash(data, offsets[k], offsets[k + 1])
-        out[k] = EMPTY if phrase == np.uint64(0) else min(mixed(phrase ^ seed), EMPTY - np.uint64(1))
+        out[k] = EMPTY if phrase == np.uint64(0) else keyed(phrase, key)
     return out
 
 

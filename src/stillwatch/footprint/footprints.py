@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -204,7 +204,7 @@ class Footprints:
 
     def __init__(
         self,
-        arrays: dict[str, NDArray[np.generic]],
+        arrays: dict[str, NDArray[Any]],
         account_id: pa.Array,
         origin_us: int,
         profile: pa.Table | None = None,
@@ -253,7 +253,7 @@ class Footprints:
         if origin is None:
             raise ValueError("a table of footprints carries origin_us in its metadata; this one does not")
         table = table.combine_chunks()
-        arrays: dict[str, NDArray[np.generic]] = {}
+        arrays: dict[str, NDArray[Any]] = {}
         for field in FIELDS:
             column = table[field.name]
             chunk = column.chunk(0) if column.num_chunks else pa.array([], arrow_type(field))
@@ -285,7 +285,7 @@ class Footprints:
 def blank(account_id: pa.Array, origin_us: int) -> Footprints:
     """Return footprints of accounts that have done nothing: the neutral element of ``merge``."""
     n = len(account_id)
-    arrays: dict[str, NDArray[np.generic]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for field in FIELDS:
         shape = (n,) if field.width == 1 else (n, field.width)
         if field.rule == "sample":

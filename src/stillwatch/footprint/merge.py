@@ -85,7 +85,8 @@ class Gathered:
         ids = account_id.cast(pa.large_string())
         if pc.count_distinct(ids).as_py() != len(ids):
             raise ValueError("an account has more than one row in one table of footprints; fold or merge makes one")
-        rows = pc.fill_null(pc.index_in(ids, value_set=self._ids), -1).to_numpy(zero_copy_only=False).astype(np.int64)
+        found = pc.fill_null(pc.index_in(ids, value_set=self._ids), -1)
+        rows: NDArray[np.int64] = found.to_numpy(zero_copy_only=False).astype(np.int64)
         new = rows < 0
         rows[new] = len(self._ids) + np.arange(new.sum())
         self._ids = pa.concat_arrays([self._ids, ids.filter(pa.array(new))])

@@ -1,4 +1,4 @@
-"""The one pass over prompt text: shingles, templates, topics and elicitation go into the footprint, the text does not."""
+"""The one pass over prompt text: shingles, templates, topics and elicitation are kept, the text is not."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from stillwatch.footprint.footprints import EMPTY, TEMPLATES, TOPIC_SCALE, TOPICS
 from stillwatch.footprint.lexicon import CATEGORIES, POINTS_NEEDED, phrases
 from stillwatch.footprint.samples import place
-from stillwatch.footprint.topic import Vocabulary, vocabulary
-from stillwatch.footprint.words import chained, hash_of, look_up, mixed, next_word, open_table
+from stillwatch.footprint.topic import vocabulary
+from stillwatch.footprint.words import chained, hash_of, keyed, look_up, mixed, next_word, open_table
 from stillwatch.statistics.compiled import compiled
 
 HEAD_BYTES = 6144  # Of a longer prompt, the first 6 KiB and the last 2 KiB are read.
@@ -66,7 +66,7 @@ def add_prompts(
     data: NDArray[np.uint8],
     offsets: NDArray[np.int64],
     present: NDArray[np.bool_],
-    seed: np.uint64,
+    key: NDArray[np.uint64],
 ) -> None:
     """Read the prompts once and add what they leave to ``sums``, in place.
 
@@ -76,7 +76,7 @@ def add_prompts(
         data: The UTF-8 bytes of all prompts, one behind the other.
         offsets: Shape (rows + 1,). Where each prompt begins in ``data``.
         present: Shape (rows,). False where there is no prompt.
-        seed: Drawn from the operator's key, so that shingle hashes mean nothing without it.
+        key: Two words drawn from the operator's key, so that shingle hashes mean nothing without it.
     """
     words, marks = vocabulary(), lexicon()
     _read(
@@ -89,7 +89,7 @@ def add_prompts(
         data,
         offsets,
         present,
-        seed,
+        key,
         words.keys,
         words.table,
         words.vectors,
@@ -125,7 +125,7 @@ def _read(
     data: NDArray[np.uint8],
     offsets: NDArray[np.int64],
     present: NDArray[np.bool_],
-    seed: np.uint64,
+    key: NDArray[np.uint64],
     word_keys: NDArray[np.uint64],
     word_table: NDArray[np.int32],
     vectors: NDArray[np.int8],
@@ -178,7 +178,7 @@ def _read(
                         mark = look_up(mark_table, mark_keys, four)
                         if mark >= 0:
                             points[mark_category[mark]] += mark_points[mark]
-                        shingle = mixed(four ^ seed)
+                        shingle = mixed(four)
                         if shingle < least:
                             least, second = shingle, least
                         elif shingle < second and shingle != least:
@@ -186,7 +186,7 @@ def _read(
             total = word if total == np.uint64(0) else chained(total, word)
             w3, w2, w1 = w2, w1, word
         if least == EMPTY and total != np.uint64(0):  # Fewer than four words: the prompt is its own shingle.
-            least = mixed(total ^ seed)
+            least = mixed(total)
         counts[account, 0] += 1
         counts[account, 1] += end - begin
         asked = 0
@@ -196,6 +196,9 @@ def _read(
                 asked = 1
         counts[account, 2 + len(CATEGORIES)] += asked
         if least != EMPTY:
+            # The order in which shingles are chosen is no secret; what is kept of them is.
+            least = keyed(least, key)
+            second = keyed(second, key) if second != EMPTY else EMPTY
             templates[account, np.int64(least % np.uint64(TEMPLATES))] += 1
             _insert(shingles[account], shingle_counts[account], least)
             _insert(shingles[account], shingle_counts[account], second)

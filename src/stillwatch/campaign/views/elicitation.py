@@ -28,13 +28,13 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
     group[place] = groups.partition[inside]
     level = np.digitize(asked / np.maximum(of, 1), LEVELS)
     step = np.log(np.array(CAMPAIGN) / np.array(BENIGN))[level]
-    return np.bincount(group, step, minlength=len(groups))
+    return np.asarray(np.bincount(group, step, minlength=len(groups)), np.float64)
 
 
 view = View(
     name="elicitation",
-    null="Of honest units at most one in 25 asks in a tenth of its prompts for hidden reasoning, grades or training-style "
-    "answers, and one in 100 in half of them.",
+    null="Of honest units at most one in 25 asks in a tenth of its prompts for hidden reasoning, grades or "
+    "training-style answers, and one in 100 in half of them.",
     source="Reasoning trace coercion: Google GTIG (Feb 2026); rubric grading and training-style answers: Anthropic "
     "(Feb 2026), Frontier Model Forum.",
     needs=("prompt",),

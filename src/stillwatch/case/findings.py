@@ -1,0 +1,102 @@
+"""What each view found in a group, as one plain sentence with its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillwatch.campaign.population import Incidence
+from stillwatch.campaign.view import Groups
+from stillwatch.footprint.footprints import DAY_US
+
+
+def findings(groups: Groups, content: NDArray[np.int64]) -> dict[str, str]:
+    """Return a sentence for each view of the one group in ``groups``.
+
+    Args:
+        groups: Of one group.
+        content: Shape (accounts,). The community of each account by what it sends.
+    """
+    tell: dict[str, Callable[[], str]] = {
+        "payment": lambda: _sharing(groups, groups.population.payment, "cards"),
+        "network": lambda: _sharing(groups, groups.population.network, "addresses"),
+        "template": lambda: _template(groups, content),
+        "timing": lambda: _timing(groups),
+        "sign_up": lambda: _sign_up(groups),
+        "client": lambda: _client(groups),
+        "elicitation": lambda: _elicitation(groups),
+    }
+    return {view: sentence() for view, sentence in tell.items()}
+
+
+def _sharing(groups: Groups, view: Incidence, what: str) -> str:
+    if view.empty:
+        return f"The logs name no {what}."
+    rows = groups.payment if what == "cards" else groups.network
+    values, sharing = len(np.unique(rows.pair)), len(np.unique(rows.account))
+    if not values:
+        return f"No two of its {groups.sizes[0]:,} accounts share any {what}."
+    return (
+        f"{sharing:,} of {groups.sizes[0]:,} accounts share {values:,} {what}; the most used one serves "
+        f"{int(rows.holders.max()):,} of them."
+    )
+
+
+def _template(groups: Groups, content: NDArray[np.int64]) -> str:
+    kinds = content[groups.partition == 0]
+    if not (kinds >= 0).any():
+        return "The logs hold no prompts, or none that other accounts send too."
+    most = int(np.bincount(kinds[kinds >= 0]).argmax())
+    return (
+        f"{int((kinds == most).sum()):,} of {groups.sizes[0]:,} accounts are among the "
+        f"{int((content == most).sum()):,} that send this kind of prompt, of {len(content):,} accounts in all."
+    )
+
+
+def _timing(groups: Groups) -> str:
+    hours = groups.hours[0]
+    first, second = hours[0::2], hours[1::2]
+    if not hours.any():
+        return "There are no whole days of data."
+    index = float(np.square(first - second).sum() / max((first + second).sum(), 1))
+    return (
+        f"Neighbouring hours of the whole group differ {index:.2g} times as much as independent arrivals would "
+        f"(squared; 1 is chance), at {hours[hours > 0].mean():,.0f} exchanges an hour."
+    )
+
+
+def _sign_up(groups: Groups) -> str:
+    born = np.sort(groups.population.birth_us[groups.partition == 0])
+    half = (len(born) + 1) // 2
+    spans = born[half - 1 :] - born[: len(born) - half + 1]
+    return f"Half of the accounts were opened, or first seen, within {float(spans.min()) / DAY_US:.1f} days."
+
+
+def _client(groups: Groups) -> str:
+    said = []
+    for name, view in (("client", groups.population.client), ("setting", groups.population.settings)):
+        inside = groups.partition[view.account] == 0
+        if inside.any():
+            count = int(np.bincount(view.value[inside]).max())
+            said.append(f"{count:,} of {groups.sizes[0]:,} accounts use its commonest {name}")
+    return "; ".join(said) + "." if said else "The logs name neither clients nor settings."
+
+
+def _elicitation(groups: Groups) -> str:
+    footprints = groups.population.footprints
+    inside = groups.partition == 0
+    prompts = int(footprints.integers("prompts")[inside].sum())
+    if not prompts:
+        return "The logs hold no prompts."
+    shares = [
+        f"{footprints.integers(name)[inside].sum() / prompts:.0%} {words}"
+        for name, words in (
+            ("coercion", "for hidden reasoning"),
+            ("reasoning", "for worked reasoning"),
+            ("grading", "for grades or comparisons"),
+            ("training", "for training-style answers"),
+        )
+    ]
+    return f"Of {prompts:,} prompts {', '.join(shares[:-1])} and {shares[-1]} ask."

@@ -1,0 +1,174 @@
+"""The scan on this machine: logs in, campaigns out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from stillwatch import __version__
+from stillwatch.campaign.population import Population
+from stillwatch.case.assembly import Finding, campaign, instant, look_alikes
+from stillwatch.case.campaign_case import Campaign, Scan
+from stillwatch.engine.days import Days, Running
+from stillwatch.engine.profiles import profiles
+from stillwatch.engine.replay import Looks, with_profile
+from stillwatch.exchange.accounts import read_accounts
+from stillwatch.exchange.discovery import discover
+from stillwatch.exchange.mapping import ColumnMap
+from stillwatch.exchange.pseudonym import Pseudonyms
+from stillwatch.exchange.quarantine import Quarantine
+from stillwatch.exchange.reading import absent_columns, parts
+from stillwatch.exchange.schema import ACCOUNT_COLUMNS
+from stillwatch.footprint.footprints import DAY_US
+
+Progress = Callable[[str, int], None]
+"""Is told what is being done, and how many more exchanges were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to scan.
+
+    Attributes:
+        paths: Files, folders or patterns of exchanges.
+        accounts: The accounts file, or None.
+        history: Earlier exchanges: seen, but nothing in them is flagged before the scan begins.
+        mapping: The provider's own column names.
+        assume_utc: Take times without a zone as UTC.
+        level: The false-discovery level, in (0, 1).
+    """
+
+    paths: tuple[str, ...]
+    accounts: Path | None = None
+    history: tuple[str, ...] = ()
+    mapping: ColumnMap | None = None
+    assume_utc: bool = False
+    level: float = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a scan found, and every account's score.
+
+    Attributes:
+        scan: For reports.
+        account_id: Shape (accounts,).
+        score: Shape (accounts,), nats.
+    """
+
+    scan: Scan
+    account_id: pa.Array
+    score: NDArray[np.float64]
+
+
+def scan(
+    request: Request,
+    pseudonyms: Pseudonyms,
+    quarantine: Quarantine,
+    now: dt.datetime,
+    progress: Progress,
+) -> Outcome:
+    """Read the logs, look at the end of each day, and put together what was found.
+
+    Args:
+        request: What to scan.
+        pseudonyms: The operator's key.
+        quarantine: Takes the bad rows.
+        now: The present, with a zone: later rows are refused.
+        progress: Is told how it goes.
+
+    Raises:
+        SourceError: If a source cannot be read.
+        StrictError: If the quarantine is strict and there is a bad row.
+    """
+    begun = time.monotonic()
+    profile, absent = None, list(_absent(request))
+    if request.accounts is not None:
+        table = read_accounts(request.accounts, assume_utc=request.assume_utc, quarantine=quarantine)
+        profile = profiles(table, pseudonyms)
+        absent += [(c.name, c.absence) for c in ACCOUNT_COLUMNS if c.name not in table.column_names]
+    else:
+        absent += [(c.name, c.absence) for c in ACCOUNT_COLUMNS if not c.required]
+    running, looks = Running(), Looks(request.level)
+    for day in _days(request.history, request, pseudonyms, quarantine, now, progress, "history"):
+        running.add(day)
+    reading = _days(request.paths, request, pseudonyms, quarantine, now, progress, "exchanges")
+    for day in reading:
+        running.add(day)
+        looks.look(with_profile(running.footprints(), profile), (day.day + 1) * DAY_US)
+        progress(f"looked at {instant(day.day * DAY_US):%d %B %Y}", 0)
+    return _outcome(request, reading, looks, quarantine, absent, now, begun)
+
+
+def _days(
+    paths: Sequence[str],
+    request: Request,
+    pseudonyms: Pseudonyms,
+    quarantine: Quarantine,
+    now: dt.datetime,
+    progress: Progress,
+    what: str,
+) -> Days:
+    if not paths:
+        return Days((), pseudonyms, quarantine.add, lambda rows: progress(what, rows))
+    found = parts(discover(paths), now=now, mapping=request.mapping, assume_utc=request.assume_utc)
+    return Days(found, pseudonyms, quarantine.add, lambda rows: progress(what, rows))
+
+
+def _absent(request: Request) -> tuple[tuple[str, str], ...]:
+    return absent_columns(discover(request.paths), request.mapping)
+
+
+def _outcome(
+    request: Request,
+    reading: Days,
+    looks: Looks,
+    quarantine: Quarantine,
+    absent: Sequence[tuple[str, str]],
+    now: dt.datetime,
+    begun: float,
+) -> Outcome:
+    last = looks.last
+    population = None if last is None else last.population
+    campaigns = () if population is None else tuple(_campaigns(looks, population, reading.models))
+    footprints = None if population is None else population.footprints
+    score = np.zeros(0) if last is None else last.score.copy()
+    for each in campaigns:
+        flagged = np.isin(looks.campaign, [int(each.campaign_id.rsplit("-", 1)[1]) - 1])
+        score[flagged] = np.maximum(score[flagged], each.log_e)
+    result = Scan(
+        stillwatch_version=__version__,
+        finished_at=now,
+        sources=request.paths,
+        first_seen=None if footprints is None else instant(int(footprints.integers("first_us").min())),
+        last_seen=None if footprints is None else instant(int(footprints.integers("last_us").max())),
+        exchanges=reading.exchanges,
+        accounts=0 if footprints is None else len(footprints),
+        rejected=quarantine.count,
+        rejected_by_reason=quarantine.by_reason,
+        absent_columns=tuple(absent),
+        level=request.level,
+        groups_tested=0 if last is None else last.tested,
+        campaigns=tuple(sorted(campaigns, key=lambda each: (-each.exchanges, each.campaign_id))),
+        look_alikes=() if last is None else look_alikes(last, looks.campaign >= 0),
+        seconds=time.monotonic() - begun,
+    )
+    account_id = pa.array([], pa.string()) if footprints is None else footprints.account_id.cast(pa.string())
+    return Outcome(result, account_id, score)
+
+
+def _campaigns(looks: Looks, population: Population, models: dict[int, str]) -> list[Campaign]:
+    cases = []
+    for number, found in enumerate(looks.found):
+        member = looks.campaign == number
+        if member.any():
+            name = f"{instant(found.first_flagged_us):%Y%m%d}-{number + 1:02d}"
+            cases.append(campaign(Finding(name, member, looks.flagged_at_us, *found.evidence), population, models))
+    return cases
