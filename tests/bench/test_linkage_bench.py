@@ -8,7 +8,7 @@ from bench.by_rings import COMMUNITIES, components, link_by_rings
 from bench.by_splink import FIELDS_ALL, LOUVAIN, WEIGHTS, link_by_splink
 from bench.folded import footprints_of, records_of
 from bench.labelled import Labelled
-from bench.linkage import Spent, group_row
+from bench.linkage import Spent, group_row, plain
 from bench.linked import Linked
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,7 +109,7 @@ def test_a_row_counts_large_groups_and_those_that_the_test_kept():
 
 def test_only_one_clustering_counts_towards_the_time():
     steps = {"train": 2.0, "score": 1.0, "cluster at 0": 0.25, "cluster at 4": 0.5}
-    assert Spent("someone", steps, 1.0).seconds == pytest.approx(3.5)
+    assert Spent("someone", steps, 9.0, 1.0).seconds == pytest.approx(3.5)
 
 
 def test_what_was_linked_survives_the_file(tmp_path):
@@ -119,3 +119,7 @@ def test_what_was_linked_survives_the_file(tmp_path):
     assert again.groups["-4"].tolist() == [0, -1, 0]
     assert (again.left[0], again.right[0], again.weight[0]) == (0, 2, 1.5)
     assert again.seconds == {"train": 1.0}
+
+
+def test_json_gets_no_nan():
+    assert plain({"a": float("nan"), "b": 0.0, "c": "x"}) == {"a": None, "b": 0.0, "c": "x"}
