@@ -61,52 +61,55 @@ def hashing_query(files: list[str], columns: list[str]) -> str:
     return f"select count(*), {hashed} from read_parquet([{listed}])"  # noqa: S608
 
 
-def _hash_with_duckdb(folder: Path) -> None:
-    """Run the query: the whole life of a measured child."""
-    import duckdb
+def _survey(folder: Path) -> None:
+    """Print the number of exchanges and the columns that a scan reads: the whole life of a child."""
     import pyarrow.parquet as pq
 
     from stillwatch.exchange.schema import EXCHANGE_COLUMNS
 
-    files = given(folder).files()
-    held = pq.read_schema(files[0]).names
-    columns = [column.name for column in EXCHANGE_COLUMNS if column.name in held]
+    held = [pq.read_metadata(file) for file in given(folder).files()]
+    names = held[0].schema.to_arrow_schema().names
+    columns = [column.name for column in EXCHANGE_COLUMNS if column.name in names]
+    print(json.dumps({"exchanges": sum(each.num_rows for each in held), "columns": columns}))
+
+
+def _hash_with_duckdb(folder: Path, columns: list[str]) -> None:
+    """Run the query: the whole life of a measured child, which imports nothing but DuckDB."""
+    import duckdb
+
     connection = duckdb.connect()
     connection.execute(f"set threads = {THREADS}")
-    for rows, *_ in connection.execute(hashing_query([str(file) for file in files], columns)).fetchall():
+    for rows, *_ in connection.execute(
+        hashing_query([str(file) for file in given(folder).files()], columns)
+    ).fetchall():
         print(rows)
 
 
-def commands(labelled: Labelled, out: Path) -> dict[str, list[str]]:
+def commands(labelled: Labelled, out: Path, columns: list[str]) -> dict[str, list[str]]:
     """Return the command of each contestant."""
     scan = [str(STILLWATCH), "scan", str(labelled.exchanges), "--accounts", str(labelled.accounts), "--out", str(out)]
-    return {
-        "scan": scan,
-        "duckdb": [sys.executable, "-m", "bench.scan", "--hash", str(labelled.folder.resolve())],
-    }
-
-
-def _rows(labelled: Labelled) -> int:
-    """Count the exchanges in a child, for reading Parquet would make this process large."""
-    counting = "import sys, pyarrow.parquet as p; print(sum(p.read_metadata(f).num_rows for f in sys.argv[1:]))"
-    return int(run([sys.executable, "-c", counting, *map(str, labelled.files())])[1])
+    folder = str(labelled.folder.resolve())
+    return {"scan": scan, "duckdb": [sys.executable, "-m", "bench.scan", "--hash", folder, "--columns", *columns]}
 
 
 def measure(labelled: Labelled, repetitions: int, say: Callable[[str], None]) -> dict[str, object]:
     """Run both contestants, cold and warm, in turns, and return what each took."""
     files = labelled.files()
     size_mb = sum(file.stat().st_size for file in files) / 1e6
-    rows = _rows(labelled)
+    surveyed = json.loads(
+        run([sys.executable, "-m", "bench.scan", "--survey", str(labelled.folder.resolve())], ROOT)[1]
+    )
+    rows, columns = surveyed["exchanges"], surveyed["columns"]
     costs: dict[tuple[str, str], list[Cost]] = {(name, state): [] for name in CONTESTANTS for state in STATES}
     with tempfile.TemporaryDirectory(prefix="scan-") as scratch:
         work = Path(scratch)
-        first, _ = run(commands(labelled, work / "first")["scan"], ROOT)
+        first, _ = run(commands(labelled, work / "first", columns)["scan"], ROOT)
         say(f"{labelled.folder}: {rows:,d} exchanges, {size_mb:,.0f} MB; first scan {first.wall_s:.1f} s")
         for repetition in range(repetitions):
             for name in CONTESTANTS:
                 forget([*files, labelled.accounts])
                 for state in STATES:
-                    cost, _ = run(commands(labelled, work / f"{repetition}-{state}")[name], ROOT)
+                    cost, _ = run(commands(labelled, work / f"{repetition}-{state}", columns)[name], ROOT)
                     costs[name, state].append(cost)
                     say(f"  {repetition + 1}/{repetitions} {name} {state}: {cost.wall_s:.2f} s")
     figures = {f"{name} {state}": _spreads(taken) for (name, state), taken in costs.items()}
@@ -168,10 +171,12 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=28, help="length of the simulation")
     parser.add_argument("--repetitions", type=int, default=3, help="cold and warm runs of each")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
+    parser.add_argument("--survey", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--hash", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--columns", nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.hash:
-        _hash_with_duckdb(args.hash)
+    if args.survey or args.hash:
+        _survey(args.survey) if args.survey else _hash_with_duckdb(args.hash, args.columns)
         return
     if args.repetitions < 1:
         parser.error("--repetitions must be at least 1")

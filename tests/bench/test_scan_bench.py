@@ -50,7 +50,7 @@ def test_ratios_are_of_medians_and_by_state():
 
 
 def test_the_scan_is_told_where_everything_is(tmp_path):
-    scan = commands(Labelled(tmp_path), tmp_path / "out")["scan"]
+    scan = commands(Labelled(tmp_path), tmp_path / "out", ["prompt"])["scan"]
     assert scan[1:] == [
         "scan",
         str(tmp_path / "exchanges"),

@@ -191,7 +191,8 @@ def _remainders(population: Population, cores: list[Core], taken: NDArray[np.boo
 
 def _torn(core: Core, taken: NDArray[np.bool_]) -> bool:
     gone = int((core.member & taken).sum())
-    return gone >= TORN_SHARE * core.member.sum() and core.member.sum() - gone >= ACCOUNTS_LEAST
+    size = int(core.member.sum())
+    return gone >= TORN_SHARE * size and size - gone >= ACCOUNTS_LEAST
 
 
 def _admit(ties: Ties, core: Core, partition: NDArray[np.int64], candidates: list[Candidate]) -> None:
@@ -201,6 +202,6 @@ def _admit(ties: Ties, core: Core, partition: NDArray[np.int64], candidates: lis
         return
     membership = grow(ties, core.member)
     member = membership.member & ~taken
-    if member.sum() >= ACCOUNTS_LEAST and member.sum() >= (1 - OVERLAP_MOST) * membership.member.sum():
+    if member.sum() >= ACCOUNTS_LEAST and 2 * member.sum() >= membership.member.sum():
         partition[member] = len(candidates)
         candidates.append(Candidate(core, membership))
