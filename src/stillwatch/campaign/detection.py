@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from stillwatch.campaign.chance import expected_strangers
 from stillwatch.campaign.communities import ACCOUNTS_LEAST, communities, renumbered
-from stillwatch.campaign.joint import Joint, after_growth, joint
+from stillwatch.campaign.joint import VIEW_NATS_LEAST, Joint, after_growth, joint
 from stillwatch.campaign.linkage import TEXT_ACCOUNTS_MOST, TEXT_TIES, link, together
-from stillwatch.campaign.membership import Membership, Ties, grow
+from stillwatch.campaign.membership import IDENTITY_TIES, TIE_NATS_LEAST, TIES, Membership, Ties, grow
 from stillwatch.campaign.population import Population
 from stillwatch.campaign.view import Groups
+from stillwatch.campaign.views.registry import VIEWS
 from stillwatch.statistics.false_discovery import e_benjamini_hochberg
 
 CANDIDATE_NATS = 1.5  # Raw communities with less joint evidence are not grown.
@@ -143,6 +144,7 @@ def detect(population: Population, level: float) -> Detection:
     evidence = joint(Groups(population, partition, what))
     if candidates:
         evidence = after_growth([candidate.core.evidence for candidate in candidates], evidence)
+    partition = _without_bystanders(candidates, partition, evidence)
     log_e = np.full(max(len(cores), len(candidates)), -np.inf)
     log_e[: len(candidates)] = np.where(evidence.enough_views, evidence.log_e, -np.inf)
     flagged = e_benjamini_hochberg(log_e, level)[: len(candidates)] if len(log_e) else np.zeros(0, bool)
@@ -155,6 +157,26 @@ def detect(population: Population, level: float) -> Detection:
         sure = np.clip(odds[partition[grouped], grouped], 0.0, 10.0)
         score[grouped] = np.maximum(score[grouped], evidence.log_e[partition[grouped]]) + sure / 10
     return Detection(population, candidates, partition, what, evidence, flagged, len(cores), tuple(cores), score)
+
+
+def _without_bystanders(
+    candidates: tuple[Candidate, ...], partition: NDArray[np.int64], evidence: Joint
+) -> NDArray[np.int64]:
+    """Take out members that no card, address or mail domain ties, where the group's case rests on such ties alone.
+
+    They send what the group sends, as users of the same test sets do; only where the group is also of one hand in time
+    is that enough.
+    """
+    kept = partition.copy()
+    views = [view.name for view in VIEWS]
+    by_view = np.nan_to_num(evidence.by_view, nan=0.0)
+    identity_rows = [k for k, tie in enumerate(TIES) if tie.name in IDENTITY_TIES]
+    for group, candidate in enumerate(candidates):
+        rests_on = [name for name in ("payment", "network") if by_view[views.index(name), group] >= VIEW_NATS_LEAST]
+        if rests_on and by_view[views.index("timing"), group] < VIEW_NATS_LEAST:
+            tied = (candidate.membership.by_tie[identity_rows] >= TIE_NATS_LEAST).any(axis=0)
+            kept[(partition == group) & ~tied] = -1
+    return kept
 
 
 def _grown(population: Population, cores: list[Core]) -> tuple[tuple[Candidate, ...], NDArray[np.int64]]:
