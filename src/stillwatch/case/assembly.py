@@ -83,6 +83,7 @@ def campaign(finding: Finding, population: Population, models: Mapping[int, str]
     rows = np.flatnonzero(member)
     groups = Groups(population, np.where(member, 0, -1))
     evidence = finding.detection.evidence.take(np.array([finding.group]))
+    drawn = finding.detection.candidates[finding.group].core.graph
     prompts = int(footprints.integers("prompts")[rows].sum())
     flagged_us = int(finding.flagged_at_us[rows].min())
     return Campaign(
@@ -102,7 +103,7 @@ def campaign(finding: Finding, population: Population, models: Mapping[int, str]
         capabilities=_capabilities(footprints, rows),
         eliciting_share=float(footprints.integers("eliciting")[rows].sum() / prompts) if prompts else None,
         shared=_shared_values(population, groups),
-        evidence=_views(evidence, groups, finding.detection, finding.detection.candidates[finding.group].core.graph),
+        evidence=_views(evidence, groups, finding.detection.content, drawn),
         explanations=_explanations(evidence),
         graph=_graph(population, groups, rows),
     )
@@ -130,7 +131,7 @@ def look_alikes(detection: Detection, flagged: NDArray[np.bool_]) -> tuple[LookA
 def _look_alike(detection: Detection, core: Core) -> LookAlike:
     population = detection.population
     groups = Groups(population, np.where(core.member, 0, -1), core.beside)
-    views = _views(core.evidence, groups, detection, core.graph)
+    views = _views(core.evidence, groups, detection.content, core.graph)
     speaking = [view.view for view in sorted(views, key=lambda view: -view.log_e) if view.log_e >= 1.0]
     best = EXPLANATIONS[int(core.evidence.against[:, 0].argmin())]
     drawn = {"identity": "who they are", "content": "what they send", "both": "who they are and what they send"}
@@ -147,13 +148,14 @@ def _look_alike(detection: Detection, core: Core) -> LookAlike:
     )
 
 
-def _views(evidence: Joint, groups: Groups, detection: Detection, graph: str) -> tuple[ViewEvidence, ...]:
+def _views(evidence: Joint, groups: Groups, content: NDArray[np.int64], graph: str) -> tuple[ViewEvidence, ...]:
     drew = {
         "identity": {"payment", "network", "sign_up"},
         "content": {"template", "client"},
         "both": {"payment", "network", "sign_up", "template", "client"},
     }[graph]
-    said = findings(groups, detection.content)
+    later = np.full(len(groups.population) - len(content), -1)  # Accounts that came after the look.
+    said = findings(groups, np.append(content, later))
     return tuple(
         ViewEvidence(view.name, float(log_e), said[view.name], view.name in drew)
         for view, log_e in zip(VIEWS, evidence.by_view[:, 0], strict=True)
