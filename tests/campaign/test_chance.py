@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from types import ModuleType
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stillwatch.campaign.chance import effective_addresses, expected_repeats, expected_strangers
+from stillwatch.campaign.chance import ADDRESSES_LEAST, effective_addresses, expected_repeats, expected_strangers
 from stillwatch.campaign.population import Incidence, incidence
 from stillwatch.campaign.sharing import cycles, shared
 
@@ -63,6 +66,26 @@ def test_effective_addresses_are_one_over_the_chance_to_meet(kind: str, addresse
         for seed in range(first_seed, first_seed + 5)
     ]
     assert truth / 1.7 <= np.median(estimates) <= 1.7 * truth
+
+
+@given(
+    st.sets(st.tuples(st.integers(0, 7), st.integers(0, 3), st.integers(0, 4)), min_size=1, max_size=40),
+    st.lists(st.integers(-1, 2), min_size=8, max_size=8),
+)
+def test_pairs_of_strangers_are_counted_like_a_double_loop(
+    holdings: set[tuple[int, int, int]], partition: list[int]
+) -> None:
+    rows = sorted(holdings)
+    table = np.array(rows)
+    view = incidence(table[:, 0], (table[:, 1] * 10 + table[:, 2]).astype(np.uint64), network=table[:, 1])
+    group = [of if of >= 0 else 100 + account for account, of in enumerate(partition)]
+    found = effective_addresses(view, np.array(partition))
+    for network in {network for _, network, _ in rows}:
+        here = [(account, address) for account, of, address in rows if of == network]
+        pairs = [(one, other) for one, other in combinations(here, 2) if group[one[0]] != group[other[0]]]
+        met = sum(one[1] == other[1] for one, other in pairs)
+        seen = max(len({address for _, address in here}), ADDRESSES_LEAST)
+        assert found[network] == pytest.approx(max((len(pairs) + seen) / (met + 1), 1.5))
 
 
 def test_meetings_within_a_group_say_nothing_of_the_network() -> None:
