@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -13,6 +14,7 @@ from stillwatch.campaign.explanations import EXPLANATIONS, Explanation
 from stillwatch.campaign.view import Groups
 from stillwatch.campaign.views.registry import VIEWS
 
+SOURCE = Path(__file__).parents[2] / "src" / "stillwatch" / "campaign" / "views"
 BY_NAME = {explanation.name: explanation for explanation in EXPLANATIONS}
 FITS = {
     "office": {"one organisation", "one place"},
@@ -37,7 +39,9 @@ def of_share(builder: ModuleType, size: int) -> Groups:
 
 
 def test_explanations_are_complete_and_excuse_views_that_exist() -> None:
-    names = {view.name for view in VIEWS}
+    # Views that are written count as well: what is excused before a view is registered is not forgotten then.
+    written = {path.stem for path in SOURCE.glob("*.py") if "view = View(" in path.read_text()}
+    names = {view.name for view in VIEWS} | written
     assert len(BY_NAME) == len(EXPLANATIONS)
     for explanation in EXPLANATIONS:
         assert len(explanation.claim) > 30

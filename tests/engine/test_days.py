@@ -139,8 +139,8 @@ def test_any_split_in_any_order_gives_the_same_days(
         part_of = np.array([cuts * (row[1] - FIRST_DAY * DAY_US) // (4 * DAY_US) for row in everything], np.int64)
     parts = []
     order = generator.permutation(cuts) if generator.random() < 0.3 else np.arange(cuts)
-    for number in order.tolist():
-        part_rows = [everything[k] for k in generator.permutation(np.flatnonzero(part_of == number))]
+    for which in order.tolist():
+        part_rows = [everything[k] for k in generator.permutation(np.flatnonzero(part_of == which))]
         slack = int(generator.choice([0, 0, 5, DAY_US]))
         first = min((row[1] for row in part_rows), default=FIRST_DAY * DAY_US)
         parts.append(FakePart(part_rows, first - slack if generator.random() < share_known else None))
@@ -151,11 +151,11 @@ def test_any_split_in_any_order_gives_the_same_days(
     assert list(found) == sorted(found)
     assert_same(found, folded_at_once(rows))
     counts = Counter((row[1] // DAY_US, row[2]) for row in rows)
-    for day, fields in found.items():
+    for number, fields in found.items():
         assert dict(zip(fields["ids"], fields["exchanges"].tolist(), strict=True)) == {
-            account: held for (when, account), held in counts.items() if when == day
+            account: held for (when, account), held in counts.items() if when == number
         }
-        assert fields["hours"].shape == (len(fields["ids"]), 24) and fields["origin"] == day * DAY_US
+        assert fields["hours"].shape == (len(fields["ids"]), 24) and fields["origin"] == number * DAY_US
         assert np.array_equal(fields["hours"].sum(axis=1), fields["exchanges"])
     # Every repeat is refused, wherever it stood.
     assert len(rejected) == len(repeats) and all("seen before" in row.reason for row in rejected)

@@ -93,25 +93,25 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation(
         "one prompt set",
         "Independent people use one public test set, course or list of prompts.",
-        frozenset({"elicitation"}),
+        frozenset({"elicitation", "topic"}),
         _nothing,
     ),
     Explanation(
         "one organisation",
         "One firm, agency or household: a card, an organisation or a mail domain of its own covers nine in ten.",
-        frozenset({"network", "timing", "sign_up", "client", "template"}),
+        frozenset({"network", "timing", "sign_up", "client", "template", "failover", "pivot", "topic"}),
         _organisation,
     ),
     Explanation(
         "one place",
         "A class, an office, an event: eight in ten sent most from one address, and slept.",
-        frozenset({"timing", "sign_up", "client", "template"}),
+        frozenset({"timing", "sign_up", "client", "template", "pivot", "topic"}),
         _place,
     ),
     Explanation(
         "one application",
         "Users of one application: nine in ten carry its system instructions.",
-        frozenset({"client", "template"}),
+        frozenset({"client", "template", "pivot", "topic"}),
         _application,
     ),
 )
