@@ -13,6 +13,7 @@ from stillwatch.campaign.joint import VIEW_NATS_LEAST, Joint, after_growth, join
 from stillwatch.campaign.linkage import TEXT_ACCOUNTS_MOST, TEXT_TIES, link, together
 from stillwatch.campaign.membership import IDENTITY_TIES, TIE_NATS_LEAST, TIES, Membership, Ties, grow
 from stillwatch.campaign.population import Population
+from stillwatch.campaign.sharing import reached, tied_across
 from stillwatch.campaign.view import Groups
 from stillwatch.campaign.views.registry import VIEWS
 from stillwatch.statistics.false_discovery import e_benjamini_hochberg
@@ -22,6 +23,7 @@ REMAINDER_NATS = 0.0  # What is left of a community need not show as much: it wa
 CANDIDATES_MOST = 32
 TORN_SHARE = 0.1  # Of a community: from here on what grown groups leave of it is looked at again.
 NO_GROUP_NATS = -5.0  # The score of an account that is in no community at all.
+CROSSING_SHARE = 0.2  # Of a unit: fewer members tied across units are accidents.
 OVERLAP_MOST = 0.3  # Of a group that earlier candidates may hold already.
 CONTENT_RESOLUTION = 3.0
 
@@ -144,7 +146,7 @@ def detect(population: Population, level: float) -> Detection:
     evidence = joint(Groups(population, partition, what))
     if candidates:
         evidence = after_growth([candidate.core.evidence for candidate in candidates], evidence)
-    partition = _without_bystanders(candidates, partition, evidence)
+    partition = _without_bystanders(population, candidates, partition, evidence)
     log_e = np.full(max(len(cores), len(candidates)), -np.inf)
     log_e[: len(candidates)] = np.where(evidence.enough_views, evidence.log_e, -np.inf)
     flagged = e_benjamini_hochberg(log_e, level)[: len(candidates)] if len(log_e) else np.zeros(0, bool)
@@ -160,22 +162,34 @@ def detect(population: Population, level: float) -> Detection:
 
 
 def _without_bystanders(
-    candidates: tuple[Candidate, ...], partition: NDArray[np.int64], evidence: Joint
+    population: Population, candidates: tuple[Candidate, ...], partition: NDArray[np.int64], evidence: Joint
 ) -> NDArray[np.int64]:
-    """Take out members that no card, address or mail domain ties, where the group's case rests on such ties alone.
+    """Take out members that only what they send ties to their group.
 
-    They send what the group sends, as users of the same test sets do; only where the group is also of one hand in time
-    is that enough.
+    A firm's fleet or a few researchers with a test set may send what the group sends, and be tied to each other. A
+    member stays if its cards, addresses or mail domain speak for it, if such ties lead from it to the group's core, and
+    if a good part of its unit (a card's accounts, a firm's, an office's, or one account) is tied to other units: for an
+    honest firm that is an accident. Where the group shares no addresses but is of one hand in time, what they send is enough.
     """
-    kept = partition.copy()
-    views = [view.name for view in VIEWS]
-    by_view = np.nan_to_num(evidence.by_view, nan=0.0)
+    if population.network.empty:
+        return partition
+    says = dict(zip([view.name for view in VIEWS], np.nan_to_num(evidence.by_view, nan=0.0), strict=True))
+    asked = (says["network"] >= VIEW_NATS_LEAST) | (says["timing"] < VIEW_NATS_LEAST)
+    groups = Groups(population, partition)
+    core, tied = np.zeros(len(population), bool), np.zeros(len(population), bool)
     identity_rows = [k for k, tie in enumerate(TIES) if tie.name in IDENTITY_TIES]
     for group, candidate in enumerate(candidates):
-        rests_on = [name for name in ("payment", "network") if by_view[views.index(name), group] >= VIEW_NATS_LEAST]
-        if rests_on and by_view[views.index("timing"), group] < VIEW_NATS_LEAST:
-            tied = (candidate.membership.by_tie[identity_rows] >= TIE_NATS_LEAST).any(axis=0)
-            kept[(partition == group) & ~tied] = -1
+        core |= candidate.core.member & (partition == group)
+        close = (candidate.membership.by_tie[identity_rows] >= TIE_NATS_LEAST).any(axis=0)
+        tied |= close & (partition == group)
+    led = reached(core, (groups.payment, groups.network, groups.own_mail))
+    inside = np.flatnonzero(partition >= 0)
+    _, unit = np.unique(groups.unit[inside], return_inverse=True)
+    across = tied_across(groups.unit, (groups.network, groups.own_mail))[inside]
+    share = np.bincount(unit, across) / np.bincount(unit)
+    out = asked[partition[inside]] & ~(led[inside] & tied[inside] & (share[unit] >= CROSSING_SHARE))
+    kept = partition.copy()
+    kept[inside[out]] = -1
     return kept
 
 

@@ -96,3 +96,27 @@ def cycles(
 def members(partition: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the size of each community."""
     return np.bincount(partition[partition >= 0], minlength=int(partition.max(initial=-1)) + 1)
+
+
+def reached(start: NDArray[np.bool_], views: tuple[Shared, ...]) -> NDArray[np.bool_]:
+    """Return which accounts shared values lead to from ``start``, itself included, shape (accounts,)."""
+    accounts = len(start)
+    left, right, nodes = [], [], accounts
+    for rows in views:
+        left.append(rows.account)
+        right.append(nodes + rows.pair)
+        nodes += int(rows.pair.max(initial=-1)) + 1
+    a, b = np.concatenate(left), np.concatenate(right)
+    _, component = connected_components(coo_matrix((np.ones(len(a)), (a, b)), (nodes, nodes)), False)
+    return np.asarray(np.isin(component[:accounts], component[:accounts][start]))
+
+
+def tied_across(unit: NDArray[np.int64], views: tuple[Shared, ...]) -> NDArray[np.bool_]:
+    """Return which accounts hold a value that members of another unit hold too, shape (accounts,)."""
+    across = np.zeros(len(unit), bool)
+    spread = int(unit.max(initial=0)) + 1
+    for rows in views:
+        pairs = np.unique(rows.pair * spread + unit[rows.account])
+        units = np.bincount(pairs // spread, minlength=int(rows.pair.max(initial=-1)) + 1)
+        across[rows.account[units[rows.pair] >= 2]] = True
+    return across

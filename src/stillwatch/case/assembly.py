@@ -17,6 +17,7 @@ from stillwatch.campaign.population import Incidence, Population
 from stillwatch.campaign.sharing import shared
 from stillwatch.campaign.view import Groups
 from stillwatch.campaign.views.registry import VIEWS
+from stillwatch.case.account_reasons import account_reasons
 from stillwatch.case.campaign_case import (
     Campaign,
     Explanation,
@@ -186,7 +187,7 @@ def _accounts(finding: Finding, footprints: Footprints, rows: NDArray[np.int64])
     ids = footprints.account_id.take(rows).to_pylist()
     exchanges = footprints.integers("exchanges")
     found = []
-    for row, account_id in zip(rows, ids, strict=True):
+    for row, account_id, own in zip(rows, ids, account_reasons(footprints, rows), strict=True):
         reasons = []
         if row < looked:
             nats = membership.by_tie[:, row]
@@ -197,7 +198,7 @@ def _accounts(finding: Finding, footprints: Footprints, rows: NDArray[np.int64])
             ]
         log_odds = float(membership.log_odds[row]) if row < looked else 0.0
         at = instant(int(finding.flagged_at_us[row]))
-        found.append(FlaggedAccount(account_id, log_odds, at, int(exchanges[row]), tuple(reasons)))
+        found.append(FlaggedAccount(account_id, log_odds, at, int(exchanges[row]), (*reasons, *own)))
     return tuple(sorted(found, key=lambda account: (-account.log_odds, account.account_id)))
 
 

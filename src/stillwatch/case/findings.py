@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from stillwatch.campaign.population import Incidence
 from stillwatch.campaign.view import Groups
+from stillwatch.campaign.views.failover import moves
+from stillwatch.campaign.views.pivot import releases
+from stillwatch.campaign.views.topic import directions
 from stillwatch.footprint.footprints import DAY_US
 
 
@@ -26,6 +29,9 @@ def findings(groups: Groups, content: NDArray[np.int64]) -> dict[str, str]:
         "timing": lambda: _timing(groups),
         "sign_up": lambda: _sign_up(groups),
         "client": lambda: _client(groups),
+        "failover": lambda: _failover(groups),
+        "pivot": lambda: _pivot(groups),
+        "topic": lambda: _topic(groups),
         "elicitation": lambda: _elicitation(groups),
     }
     return {view: sentence() for view, sentence in tell.items()}
@@ -82,6 +88,44 @@ def _client(groups: Groups) -> str:
             count = int(np.bincount(view.value[inside]).max())
             said.append(f"{count:,} of {groups.sizes[0]:,} accounts use its commonest {name}")
     return "; ".join(said) + "." if said else "The logs name neither clients nor settings."
+
+
+def _failover(groups: Groups) -> str:
+    moved, inside = moves(groups.population), groups.partition == 0
+    stops, rises = moved.stop[inside & (moved.stop >= 0)], np.sort(moved.rise[inside & (moved.rise >= 0)])
+    if not len(stops):
+        return "None of its accounts fell silent for good within the days that can be told."
+    after = np.searchsorted(rises, stops + 24) - np.searchsorted(rises, stops)
+    hour = stops[int(after.argmax())]  # What followed upon that stop is told; the days are weighed all together.
+    shut = int((inside & moved.shut & (moved.stop >= 0)).sum())
+    return (
+        f"{len(stops):,} of {groups.sizes[0]:,} accounts fell silent for good, {shut:,} of them after being shut out; "
+        f"within a day of {int((stops // 24 == hour // 24).sum()):,} such stops {int(after.max()):,} others began in "
+        f"earnest, of {len(rises):,} that did at any time."
+    )
+
+
+def _pivot(groups: Groups) -> str:
+    found = releases(groups.population)
+    if not found:
+        return "The logs show no model that came out in their time."
+    inside = groups.partition == 0
+    early = [int((release.early & inside).sum()) for release in found]
+    k = int(np.argmax(early))
+    active, rest = int((found[k].active & inside).sum()), found[k].active & ~inside
+    return (
+        f"{early[k]:,} of {active:,} accounts that were active then used a new model within a day of its release; of "
+        f"everyone else {(found[k].early & rest).sum() / max(rest.sum(), 1):.0%} did."
+    )
+
+
+def _topic(groups: Groups) -> str:
+    _, vectors = directions(groups)
+    units = len(vectors)
+    if units < 2:
+        return "Too few of its firms, places and persons sent prompts to compare their topics."
+    cosine = (float(np.square(vectors.sum(axis=0)).sum()) - units) / (units * (units - 1))
+    return f"The topics of two of its {units:,} firms, places and persons have a mean cosine of {cosine:.2f}."
 
 
 def _elicitation(groups: Groups) -> str:

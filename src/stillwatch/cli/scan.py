@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from pathlib import Path
 from typing import Annotated
@@ -38,7 +39,11 @@ def scan(
     ] = None,
     key_file: Annotated[
         Path | None,
-        typer.Option("--key-file", help="Key of the pseudonyms, made if absent. Without: random, for this scan only."),
+        typer.Option(
+            "--key-file",
+            envvar="STILLWATCH_KEY_FILE",
+            help="Key of the pseudonyms, made if absent; equal keys and logs give equal results.",
+        ),
     ] = None,
     level: Annotated[
         float, typer.Option("--level", min=0.0001, max=0.5, help="False-discovery level of the list of campaigns.")
@@ -65,13 +70,14 @@ def scan(
             assume_utc=assume_utc,
             level=level,
         )
-        made = not out.exists()
+        made = [folder for folder in (out, *out.parents) if not folder.exists()]
         out.mkdir(parents=True, exist_ok=True)
         try:
-            outcome = _scan(request, Pseudonyms(load_key(key_file)), out, strict, now, quiet=as_json)
+            outcome = _scan(request, Pseudonyms(load_key(_key_file(key_file))), out, strict, now, quiet=as_json)
         except BaseException:
-            if made and not any(out.iterdir()):
-                out.rmdir()
+            for folder in made:
+                with contextlib.suppress(OSError):  # Someone else has put a file there: then the folder is theirs.
+                    folder.rmdir()
             raise
     except StrictError as error:
         typer.echo(f"stillwatch: {error}", err=True)
@@ -92,15 +98,25 @@ def scan(
     console.print(f"Report: {out / 'report.html'}")
 
 
+def _key_file(named: Path | None) -> Path:
+    """Return the key file to use: the one named, or the user's own, whose folder is made."""
+    if named is not None:
+        return named
+    own = Path(typer.get_app_dir("stillwatch")) / "key"
+    own.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return own
+
+
 def _scan(request: Request, pseudonyms: Pseudonyms, out: Path, strict: bool, now: dt.datetime, quiet: bool) -> Outcome:
+    console = Console(stderr=True)
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.completed:,} exchanges"),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
-        disable=quiet,
+        disable=quiet or not console.is_terminal,
     )
     with Quarantine(out / REJECTED, strict=strict) as quarantine, bars:
         task = bars.add_task("reading", total=None)

@@ -55,6 +55,7 @@ class Days:
         pseudonyms: The operator's key.
         reject: Takes the bad rows of each part, in the order of the parts.
         progress: Is told the rows of each part that is done.
+        duplicates: Knows the exchanges of other sources of the same scan, which are not to be counted twice.
     """
 
     def __init__(
@@ -63,13 +64,14 @@ class Days:
         pseudonyms: Pseudonyms,
         reject: Callable[[tuple[Rejected, ...]], None],
         progress: Callable[[int], None],
+        duplicates: Duplicates | None = None,
     ) -> None:
         """Keep the parts; reading begins with the iteration."""
         self._parts = parts
         self._pseudonyms = pseudonyms
         self._reject = reject
         self._progress = progress
-        self._duplicates = Duplicates()
+        self._duplicates = Duplicates() if duplicates is None else duplicates
         self._waiting: dict[int, Gathered] = {}
         self.exchanges = 0
         self.models: dict[int, str] = {}
@@ -158,7 +160,8 @@ class Running:
         """Merge a day in, no earlier than the days before it, and return the row of each of its accounts."""
         begin_us = day.footprints.origin_us
         if self._gathered is None:
-            self._gathered = Gathered(begin_us)
+            # By name, so that nothing later depends on the order in which the exchanges of a day were read.
+            self._gathered = Gathered(begin_us, by_name=True)
         past = (begin_us - self._gathered.origin_us) // 3_600_000_000 + _DAY_HOURS - HOURS
         if past > 0:
             self._gathered.advance(past)

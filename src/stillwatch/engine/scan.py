@@ -6,6 +6,8 @@ import datetime as dt
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,13 @@ from stillwatch import __version__
 from stillwatch.campaign.population import Population
 from stillwatch.case.assembly import Finding, campaign, instant, look_alikes
 from stillwatch.case.campaign_case import Campaign, Scan
-from stillwatch.engine.days import Days, Running
+from stillwatch.engine.days import Day, Days, Running
 from stillwatch.engine.profiles import profiles
 from stillwatch.engine.replay import Looks, with_profile
 from stillwatch.exchange.accounts import read_accounts
+from stillwatch.exchange.batch import Part
 from stillwatch.exchange.discovery import discover
+from stillwatch.exchange.duplicates import Duplicates
 from stillwatch.exchange.mapping import ColumnMap
 from stillwatch.exchange.pseudonym import Pseudonyms
 from stillwatch.exchange.quarantine import Quarantine
@@ -39,7 +43,7 @@ class Request:
     Attributes:
         paths: Files, folders or patterns of exchanges.
         accounts: The accounts file, or None.
-        history: Earlier exchanges: seen, but nothing in them is flagged before the scan begins.
+        history: Earlier exchanges: seen, but nothing in them is flagged before the first day of ``paths`` ends.
         mapping: The provider's own column names.
         assume_utc: Take times without a zone as UTC.
         level: The false-discovery level, in (0, 1).
@@ -96,15 +100,24 @@ def scan(
         absent += [(c.name, c.absence) for c in ACCOUNT_COLUMNS if c.name not in table.column_names]
     else:
         absent += [(c.name, c.absence) for c in ACCOUNT_COLUMNS if not c.required]
-    running, looks = Running(), Looks(request.level)
-    for day in _days(request.history, request, pseudonyms, quarantine, now, progress, "history"):
-        running.add(day)
-    reading = _days(request.paths, request, pseudonyms, quarantine, now, progress, "exchanges")
-    for day in reading:
-        running.add(day)
-        looks.look(with_profile(running.footprints(), profile), (day.day + 1) * DAY_US)
-        progress(f"looked at {instant(day.day * DAY_US):%d %B %Y}", 0)
-    return _outcome(request, reading, looks, quarantine, absent, now, begun)
+    running, looks, known = Running(), Looks(request.level), Duplicates()
+    history = _days(request.history, request, pseudonyms, quarantine, now, progress, "history", known)
+    reading = _days(request.paths, request, pseudonyms, quarantine, now, progress, "exchanges", known)
+    # Day by day over both: what a look sees happened before it, whichever source tells it.
+    seen = merge(((day, False) for day in history), ((day, True) for day in reading), key=_when)
+    under_way = False
+    for number, parts_of_day in groupby(seen, key=_when):
+        for day, is_new in parts_of_day:
+            running.add(day)
+            under_way |= is_new
+        if under_way:
+            looks.look(with_profile(running.footprints(), profile), (number + 1) * DAY_US)
+            progress(f"looked at {instant(number * DAY_US):%d %B %Y}", 0)
+    return _outcome(request, (history, reading), looks, quarantine, absent, now, begun)
+
+
+def _when(each: tuple[Day, bool]) -> int:
+    return each[0].day
 
 
 def _days(
@@ -115,11 +128,12 @@ def _days(
     now: dt.datetime,
     progress: Progress,
     what: str,
+    known: Duplicates,
 ) -> Days:
-    if not paths:
-        return Days((), pseudonyms, quarantine.add, lambda rows: progress(what, rows))
-    found = parts(discover(paths), now=now, mapping=request.mapping, assume_utc=request.assume_utc)
-    return Days(found, pseudonyms, quarantine.add, lambda rows: progress(what, rows))
+    found: Sequence[Part] = ()
+    if paths:
+        found = parts(discover(paths), now=now, mapping=request.mapping, assume_utc=request.assume_utc)
+    return Days(found, pseudonyms, quarantine.add, lambda rows: progress(what, rows), known)
 
 
 def _absent(request: Request) -> tuple[tuple[str, str], ...]:
@@ -128,7 +142,7 @@ def _absent(request: Request) -> tuple[tuple[str, str], ...]:
 
 def _outcome(
     request: Request,
-    reading: Days,
+    read: Sequence[Days],
     looks: Looks,
     quarantine: Quarantine,
     absent: Sequence[tuple[str, str]],
@@ -137,7 +151,8 @@ def _outcome(
 ) -> Outcome:
     last = looks.last
     population = None if last is None else last.population
-    campaigns = () if population is None else tuple(_campaigns(looks, population, reading.models))
+    models = {number: name for days in read for number, name in days.models.items()}
+    campaigns = () if population is None else tuple(_campaigns(looks, population, models))
     footprints = None if population is None else population.footprints
     score = np.zeros(0) if last is None else last.score.copy()
     for each in campaigns:
@@ -149,7 +164,7 @@ def _outcome(
         sources=request.paths,
         first_seen=None if footprints is None else instant(int(footprints.integers("first_us").min())),
         last_seen=None if footprints is None else instant(int(footprints.integers("last_us").max())),
-        exchanges=reading.exchanges,
+        exchanges=sum(days.exchanges for days in read),
         accounts=0 if footprints is None else len(footprints),
         rejected=quarantine.count,
         rejected_by_reason=quarantine.by_reason,

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from stillwatch.campaign.view import View
-from stillwatch.campaign.views import client, elicitation, network, payment, sign_up, template, timing
+from stillwatch.campaign.views import (
+    client,
+    elicitation,
+    failover,
+    network,
+    payment,
+    pivot,
+    sign_up,
+    template,
+    timing,
+    topic,
+)
 
 VIEWS: tuple[View, ...] = (
     payment.view,
@@ -12,5 +23,8 @@ VIEWS: tuple[View, ...] = (
     timing.view,
     sign_up.view,
     client.view,
+    failover.view,
+    pivot.view,
+    topic.view,
     elicitation.view,
 )
