@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from stillwatch.campaign.detection import content
 from stillwatch.campaign.population import Population
 from stillwatch.campaign.view import Groups
-from stillwatch.footprint.footprints import DAY_US, EMPTY, FIELD, HOUR_US, PROFILE, Footprints, blank
+from stillwatch.footprint.footprints import DAY_US, EMPTY, FIELD, HOUR_US, PROFILE, TOPICS, Footprints, blank
 
 ORIGIN_US = 20_000 * DAY_US
 DAYS = 14
+RELEASE_HOUR = 6 * 24 + 17  # When a new model comes out.
+SUBJECTS = 12
 MOBILE_SHARE, VPN_SHARE = 0.06, 0.03
 
 
@@ -31,6 +33,8 @@ def prompt_set(name: str, size: int) -> NDArray[np.uint64]:
     return np.array([hashed("shingle", name, k) for k in range(size)], np.uint64)
 
 
+DIRECTIONS = np.random.default_rng(0).normal(size=(SUBJECTS, TOPICS))
+DIRECTIONS /= np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)
 COMMON_PHRASES = prompt_set("common", 3000)
 
 
@@ -49,6 +53,8 @@ class Account:
     organization: int | None = None
     mail: int | None = None
     eliciting_share: float = 0.0
+    topic: NDArray[np.float64] = field(default_factory=lambda: np.zeros(TOPICS))  # The mean of the prompts' vectors.
+    new_model_hour: int | None = None  # When the account first asked for the new model.
 
 
 class Builder:
@@ -81,6 +87,17 @@ class Builder:
         private = generator.integers(0, 2**63, own, dtype=np.uint64)
         return np.concatenate([private, COMMON_PHRASES[rank]])
 
+    def interest(self, subject: int) -> NDArray[np.float64]:
+        """What prompts on a subject are about, with a person's own bent."""
+        own = self.generator.normal(size=TOPICS) / np.sqrt(TOPICS)
+        return np.asarray(0.5 * DIRECTIONS[subject] + 0.5 * own)
+
+    def went_over(self, hours: NDArray[np.int64], days_mean: float) -> int | None:
+        """The first active hour after the release and a delay of one's own; None for never in the window."""
+        ready = RELEASE_HOUR + 24 * self.generator.exponential(days_mean) if days_mean else RELEASE_HOUR
+        later = np.flatnonzero((hours > 0) & (np.arange(len(hours)) >= ready))
+        return int(later[0]) if len(later) else None
+
     def shared_phrases(self, texts: NDArray[np.uint64], share: float) -> NDArray[np.uint64]:
         """A share of a prompt set, with a few words of one's own."""
         picked = texts[self.generator.random(len(texts)) < share]
@@ -109,6 +126,8 @@ class Builder:
             card=hashed("card", int(generator.integers(0, 2**60))) if generator.random() < 0.4 else None,
             mail=hashed("mail", min(int(generator.zipf(1.8)), 4)) if generator.random() < 0.9 else hashed("own", draw),
             eliciting_share=float(generator.choice([0.0, 0.02, 0.2], p=[0.9, 0.08, 0.02])),
+            topic=self.interest(int(generator.integers(SUBJECTS))),
+            new_model_hour=self.went_over(hours, 6.0),
         )
 
     def strangers(self, count: int) -> list[Account]:
@@ -124,7 +143,7 @@ class Builder:
             shingles = self.shared_phrases(texts, 0.3)
             member = replace(person, hours=hours, addresses=addresses, shingles=shingles, client=hashed("client", 2))
             firm, mail, card = hashed("firm", name), hashed("mail", name), hashed("card", name)
-            out.append(replace(member, organization=firm, mail=mail, card=card))
+            out.append(replace(member, organization=firm, mail=mail, card=card, topic=self.interest(4)))
         return out
 
     def agency(self, size: int = 24) -> list[Account]:
@@ -155,6 +174,8 @@ class Builder:
                 card=hashed("card", "fleet"),
                 mail=hashed("mail", "fleet"),
                 eliciting_share=0.3,
+                topic=self.interest(1),
+                new_model_hour=RELEASE_HOUR + 5,
             )
             for k in range(size)
         ]
@@ -180,6 +201,7 @@ class Builder:
                     shingles=self.shared_phrases(texts, 0.6),
                     client=hashed("client", 1),
                     mail=hashed("mail", "school"),
+                    topic=self.interest(2),
                 )
             )
         return out
@@ -205,6 +227,7 @@ class Builder:
                 client=hashed("client", "application"),
                 setting=17,
                 shingles=self.shared_phrases(texts, 0.9),
+                topic=self.interest(5),
             )
             for person in self.strangers(size)
         ]
@@ -219,7 +242,7 @@ class Builder:
                 hours = self.rhythm(20.0, 8.0, 12.0)
                 addresses = {door: int(hours.sum()), self.at_home(): 2}
                 mail, shingles = hashed("mail", "university", university), self.shared_phrases(texts, 0.7)
-                asker = replace(person, shingles=shingles, eliciting_share=0.6)
+                asker = replace(person, shingles=shingles, eliciting_share=0.6, topic=self.interest(6))
                 out.append(replace(asker, hours=hours, addresses=addresses, mail=mail))
         return out
 
@@ -263,6 +286,8 @@ class Builder:
                     card=hashed("card", name, int(generator.integers(0, cards))),
                     mail=hashed("mail", name, int(generator.integers(0, 3))),
                     eliciting_share=0.7,
+                    topic=self.interest(3),
+                    new_model_hour=self.went_over(hours, 0.0),
                 )
             )
         return out
@@ -326,6 +351,14 @@ def _fill(arrays: dict[str, NDArray[np.generic]], row: int, account: Account, ex
         if value is not None:
             arrays[name][row, 0] = np.uint64(value)
             arrays[f"{name}_exchanges"][row, 0] = exchanges
+    arrays["topic"][row] = np.rint(127 * exchanges * account.topic).astype(np.int64)
+    models = {hashed("model", "old"): int(arrays["first_us"][row])}
+    if account.new_model_hour is not None:
+        models[hashed("model", "new")] = ORIGIN_US + account.new_model_hour * HOUR_US + 90_000_000
+    for k, (model, first_us) in enumerate(sorted(models.items())):
+        arrays["models"][row, k] = np.uint64(model)
+        arrays["models_exchanges"][row, k] = np.int64(1)
+        arrays["model_first_us"][row, k] = np.int64(-first_us)
     arrays["settings"][row, account.setting] = arrays["settings_known"][row] = exchanges
     arrays["coercion"][row] = arrays["eliciting"][row] = round(account.eliciting_share * exchanges)
 

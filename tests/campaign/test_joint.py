@@ -16,15 +16,16 @@ from stillwatch.campaign.view import Groups
 from stillwatch.campaign.views.registry import VIEWS
 
 NAMES = [view.name for view in VIEWS]
-NATS = st.one_of(st.just(math.nan), st.floats(-5, 8))
 
 
 @st.composite
 def joints(draw: st.DrawFn, groups: int | None = None) -> Joint:
     count = draw(st.integers(0, 4)) if groups is None else groups
-    by_view = [[draw(NATS) for _ in range(count)] for _ in VIEWS]
-    misfit = [[draw(st.floats(0, 30)) for _ in range(count)] for _ in EXPLANATIONS]
-    return Joint(np.array(by_view).reshape(len(VIEWS), count), np.array(misfit).reshape(len(EXPLANATIONS), count))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    by_view = generator.uniform(-2, 8, (len(VIEWS), count)).round(int(generator.integers(0, 4)))
+    by_view[generator.random(by_view.shape) < generator.choice([0.0, 0.3, 0.9])] = math.nan
+    misfit = np.maximum(generator.uniform(-20, 30, (len(EXPLANATIONS), count)), 0.0)
+    return Joint(by_view, misfit)
 
 
 @given(joints())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +24,7 @@ each = pytest.mark.parametrize("view", VIEWS, ids=[view.name for view in VIEWS])
 seeds = pytest.mark.parametrize("seed", [61, 62])
 
 
+@cache
 def mixture(builder: ModuleType, seed: int) -> Groups:
     """A campaign, every look-alike and two groups of strangers, each a group, among strangers."""
     draw = builder.Builder(seed)
@@ -31,6 +33,17 @@ def mixture(builder: ModuleType, seed: int) -> Groups:
         draw.strangers(400), draw.campaign(30), *alike, draw.strangers(20), draw.strangers(5)
     )
     return groups
+
+
+@cache
+def honest_people(builder: ModuleType, seed: int) -> Groups:
+    """Two thousand, the look-alikes among them."""
+    draw = builder.Builder(seed)
+    # Too many evaluators would break the claim about how many honest people ask for grades and reasoning.
+    kinds = [kind for name, kind in builder.LOOK_ALIKES.items() if name != "evaluators"]
+    alike = [account for kind in kinds for account in kind(draw)]
+    everyone: Groups = builder.groups_of(draw.strangers(2000 - len(alike)), alike)
+    return everyone
 
 
 def test_all_files_are_registered_under_their_names_once() -> None:
@@ -129,14 +142,13 @@ def test_honest_groups_drawn_at_random_are_worth_at_most_one_on_average(
     builder: ModuleType, view: View, seed: int
 ) -> None:
     """Whoever the honest accounts are: that they are in one group says nothing of what they share."""
-    draw = builder.Builder(seed)
-    alike = [account for kind in builder.LOOK_ALIKES.values() for account in kind(draw)]
-    groups = builder.groups_of(draw.strangers(2000 - len(alike)), alike)
+    groups = honest_people(builder, seed)
+    generator = np.random.default_rng(seed)
     accounts = len(groups.partition)
     e = []
     for size in (4, 8, 20, 50):
         partition = np.full(accounts, -1)
-        chosen = draw.generator.permutation(accounts)[: accounts // size * size]
+        chosen = generator.permutation(accounts)[: accounts // size * size]
         partition[chosen] = np.arange(len(chosen)) // size
         e.append(np.exp(view.capped(Groups(groups.population, partition, groups.content))))
     values = np.nan_to_num(np.concatenate(e), nan=1.0)
@@ -151,7 +163,8 @@ def without(footprints: Footprints, column: str) -> Footprints:
     empty = blank(footprints.account_id, footprints.origin_us).arrays
     fields = {
         "client_address": ("addresses", "addresses_exchanges", "address_asn", "address_prefix"),
-        "prompt": ("shingles", "shingles_exchanges", "prompts", "coercion", "eliciting"),
+        "prompt": ("shingles", "shingles_exchanges", "prompts", "coercion", "eliciting", "topic"),
+        "request_model": ("models", "models_exchanges", "model_first_us"),
     }
     arrays = footprints.arrays | {name: empty[name] for name in fields.get(column, ())}
     profile = footprints.profile
@@ -162,7 +175,7 @@ def without(footprints: Footprints, column: str) -> Footprints:
 
 
 @each
-@pytest.mark.parametrize("column", ["client_address", "prompt", "payment_fingerprint"])
+@pytest.mark.parametrize("column", ["client_address", "prompt", "payment_fingerprint", "request_model"])
 def test_a_missing_column_silences_the_views_that_need_it_and_no_other(
     builder: ModuleType, view: View, column: str
 ) -> None:
