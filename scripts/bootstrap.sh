@@ -35,5 +35,5 @@ if [ ! -x "$venv/bin/uv" ]; then
     fi
 fi
 # The lock does not name uv, which must outlive the synchronisation.
-VIRTUAL_ENV=$PWD/$venv "$venv/bin/uv" pip install --quiet --require-hashes -r requirements.lock
+VIRTUAL_ENV=$PWD/$venv "$venv/bin/uv" pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
 VIRTUAL_ENV=$PWD/$venv "$venv/bin/uv" pip install --quiet --no-deps --editable .

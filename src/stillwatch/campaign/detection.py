@@ -13,7 +13,7 @@ from stillwatch.campaign.joint import VIEW_NATS_LEAST, Joint, after_growth, join
 from stillwatch.campaign.linkage import TEXT_ACCOUNTS_MOST, TEXT_TIES, link, together
 from stillwatch.campaign.membership import IDENTITY_TIES, TIE_NATS_LEAST, TIES, Membership, Ties, grow
 from stillwatch.campaign.population import Population
-from stillwatch.campaign.sharing import reached, tied_across
+from stillwatch.campaign.sharing import rooted, tied_across
 from stillwatch.campaign.view import Groups
 from stillwatch.campaign.views.registry import VIEWS
 from stillwatch.statistics.false_discovery import e_benjamini_hochberg
@@ -167,8 +167,8 @@ def _without_bystanders(
     """Take out members that only what they send ties to their group.
 
     A firm's fleet or a few researchers with a test set may send what the group sends, and be tied to each other. A
-    member stays if its cards, addresses or mail domain speak for it, if such ties lead from it to the group's core, and
-    if a good part of its unit (a card's accounts, a firm's, an office's, or one account) is tied to other units: for an
+    member stays if its cards, addresses or mail domain speak for it, if they tie it to a piece of the group that the
+    core makes up, and if a good part of its unit (a card's accounts, a firm's, an office's, or one account) is tied to other units: for an
     honest firm that is an accident. Where the group shares no addresses but is of one hand in time, what they send is enough.
     """
     if population.network.empty:
@@ -182,7 +182,7 @@ def _without_bystanders(
         core |= candidate.core.member & (partition == group)
         close = (candidate.membership.by_tie[identity_rows] >= TIE_NATS_LEAST).any(axis=0)
         tied |= close & (partition == group)
-    led = reached(core, (groups.payment, groups.network, groups.own_mail))
+    led = rooted(core, partition, (groups.payment, groups.network, groups.own_mail))
     inside = np.flatnonzero(partition >= 0)
     _, unit = np.unique(groups.unit[inside], return_inverse=True)
     across = tied_across(groups.unit, (groups.network, groups.own_mail))[inside]

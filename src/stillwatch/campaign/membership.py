@@ -39,7 +39,7 @@ TIES: tuple[Tie, ...] = (
     Tie("system", 2.0, 2.0),
     Tie("settings", 2.0, 2.0),
 )
-IDENTITY_TIES = ("payment", "network", "mail")
+IDENTITY_TIES = ("payment", "network")  # Mail providers' domains say too little of one account.
 ROUNDS = 6
 LOG_ODDS_LEAST = 1.0
 TIE_NATS_LEAST = 1.0

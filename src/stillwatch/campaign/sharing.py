@@ -98,17 +98,34 @@ def members(partition: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.bincount(partition[partition >= 0], minlength=int(partition.max(initial=-1)) + 1)
 
 
-def reached(start: NDArray[np.bool_], views: tuple[Shared, ...]) -> NDArray[np.bool_]:
-    """Return which accounts shared values lead to from ``start``, itself included, shape (accounts,)."""
-    accounts = len(start)
+def rooted(core: NDArray[np.bool_], partition: NDArray[np.int64], views: tuple[Shared, ...]) -> NDArray[np.bool_]:
+    """Return which accounts are in a piece of their group that its core makes up.
+
+    Shared values cut each group into connected pieces. A piece counts where at least half of it is core, or where most
+    of the group's core is: what growth brought in by the piece, tied to itself and not to the core, does not.
+
+    Args:
+        core: Shape (accounts,). Members that the groups began with.
+        partition: Shape (accounts,). The group of each account, -1 for none.
+        views: What the members of each group share.
+    """
+    accounts = len(core)
     left, right, nodes = [], [], accounts
     for rows in views:
         left.append(rows.account)
         right.append(nodes + rows.pair)
         nodes += int(rows.pair.max(initial=-1)) + 1
     a, b = np.concatenate(left), np.concatenate(right)
-    _, component = connected_components(coo_matrix((np.ones(len(a)), (a, b)), (nodes, nodes)), False)
-    return np.asarray(np.isin(component[:accounts], component[:accounts][start]))
+    count, component = connected_components(coo_matrix((np.ones(len(a)), (a, b)), (nodes, nodes)), False)
+    inside = np.flatnonzero(partition >= 0)
+    piece = component[inside]
+    size = np.bincount(piece, minlength=count)
+    begun = np.bincount(piece, core[inside], minlength=count)
+    most = np.zeros(int(partition.max(initial=-1)) + 1)
+    np.maximum.at(most, partition[inside], begun[piece])
+    out = np.zeros(accounts, bool)
+    out[inside] = (2 * begun[piece] >= size[piece]) | ((begun[piece] == most[partition[inside]]) & (begun[piece] > 0))
+    return out
 
 
 def tied_across(unit: NDArray[np.int64], views: tuple[Shared, ...]) -> NDArray[np.bool_]:
