@@ -167,9 +167,10 @@ def _without_bystanders(
     """Take out members that only what they send ties to their group.
 
     A firm's fleet or a few researchers with a test set may send what the group sends, and be tied to each other. A
-    member stays if its cards, addresses or mail domain speak for it, if they tie it to a piece of the group that the
-    core makes up, and if a good part of its unit (a card's accounts, a firm's, an office's, or one account) is tied to other units: for an
-    honest firm that is an accident. Where the group shares no addresses but is of one hand in time, what they send is enough.
+    member stays if its cards or addresses speak for it, if they tie it to a piece of the group that the core makes up,
+    and if a good part of its unit (a card's accounts, a firm's, an office's, or one account) is tied to other units:
+    for an honest firm that is an accident. Where the group shares no addresses but is of one hand in time, what they
+    send is enough.
     """
     if population.network.empty:
         return partition
