@@ -62,14 +62,45 @@ def phrase(hashes: Iterable[int]) -> int:
     return total
 
 
-def shingles(prompt: bytes, seed: int) -> set[int]:
-    """All shingles of a prompt; of fewer than four words, the prompt itself is the only one."""
+def shingles(prompt: bytes, order: int) -> set[int]:
+    """All shingles of a prompt, in the order that chooses among them; of fewer than four words, the prompt itself is the only one."""
     found = words_of_prompt(prompt)
     if not found:
         return set()
     runs = [found[k : k + 4] for k in range(len(found) - 3)] or [found]
-    return {mixed(phrase(run) ^ seed) for run in runs}
+    return {mixed(phrase(run) ^ order) for run in runs}
 
 
-def least_two(prompt: bytes, seed: int) -> list[int]:
-    return sorted(shingles(prompt, seed))[:2]
+def least_two(prompt: bytes, key: tuple[int, int]) -> list[int]:
+    """What is kept of a prompt: its two least shingles, the least first, each under the key."""
+    return [keyed(shingle, key) for shingle in sorted(shingles(prompt, key[0]))[:2]]
+
+
+def keyed(value: int, key: tuple[int, int]) -> int:
+    """SipHash-2-4 of eight bytes, written after the paper's figure."""
+
+    def turned(word: int, bits: int) -> int:
+        return (word << bits | word >> (64 - bits)) & MASK
+
+    def round_of(a: int, b: int, c: int, d: int) -> tuple[int, int, int, int]:
+        a, c = (a + b) & MASK, (c + d) & MASK
+        b, d = turned(b, 13) ^ a, turned(d, 16) ^ c
+        a = turned(a, 32)
+        c, a = (c + b) & MASK, (a + d) & MASK
+        b, d = turned(b, 17) ^ c, turned(d, 21) ^ a
+        return a, b, turned(c, 32), d
+
+    state = (
+        key[0] ^ int.from_bytes(b"somepseu"),
+        key[1] ^ int.from_bytes(b"dorandom"),
+        key[0] ^ int.from_bytes(b"lygenera"),
+        key[1] ^ int.from_bytes(b"tedbytes"),
+    )
+    for block in (value, 8 << 56):
+        a, b, c, d = round_of(*round_of(state[0], state[1], state[2], state[3] ^ block))
+        state = (a ^ block, b, c, d)
+    a, b, c, d = state
+    c ^= 0xFF
+    for _ in range(4):
+        a, b, c, d = round_of(a, b, c, d)
+    return min(a ^ b ^ c ^ d, MASK - 1)

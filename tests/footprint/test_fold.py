@@ -46,7 +46,7 @@ def client(row: dict[str, Any]) -> Any:
 
 def system(row: dict[str, Any]) -> Any:
     phrase = SLOW.phrase(SLOW.words((row["system_instructions"] or "").encode()))
-    return SLOW.mixed(phrase ^ int(FOLDING.seed)) if phrase else SLOW.EMPTY
+    return SLOW.keyed(phrase, tuple(map(int, FOLDING.text_key))) if phrase else SLOW.EMPTY
 
 
 def signed(value: int) -> int:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stillwatch.footprint.words import chained, hash_of, look_up, mixed, next_word, open_table, phrase_hash
+from stillwatch.footprint.words import chained, hash_of, keyed, look_up, mixed, next_word, open_table, phrase_hash
 
 SLOW: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("slow_reference.py"))))
 WHOLE = st.integers(0, 2**64 - 1)
@@ -118,3 +118,14 @@ def test_of_a_key_given_twice_the_first_counts() -> None:
 def test_a_table_without_room_is_refused(slots: int, keys: int) -> None:
     with pytest.raises(ValueError, match="places"):
         open_table(np.arange(keys, dtype=np.uint64), slots)
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+def test_the_keyed_hash_is_that_of_plain_python(value: int, first: int, second: int) -> None:
+    assert keyed(np.uint64(value), np.array([first, second], np.uint64)) == SLOW.keyed(value, (first, second))
+
+
+def test_the_keyed_hash_is_siphash_as_published() -> None:
+    # The eight-byte vector of the reference tables: key bytes 00..0f, message 00..07.
+    key = np.frombuffer(bytes(range(16)), "<u8").astype(np.uint64)
+    assert keyed(np.uint64(int.from_bytes(bytes(range(8)), "little")), key) == 0x93F5F5799A932462

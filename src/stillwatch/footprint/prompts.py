@@ -178,7 +178,7 @@ def _read(
                         mark = look_up(mark_table, mark_keys, four)
                         if mark >= 0:
                             points[mark_category[mark]] += mark_points[mark]
-                        shingle = mixed(four)
+                        shingle = mixed(four ^ key[0])
                         if shingle < least:
                             least, second = shingle, least
                         elif shingle < second and shingle != least:
@@ -186,7 +186,7 @@ def _read(
             total = word if total == np.uint64(0) else chained(total, word)
             w3, w2, w1 = w2, w1, word
         if least == EMPTY and total != np.uint64(0):  # Fewer than four words: the prompt is its own shingle.
-            least = mixed(total)
+            least = mixed(total ^ key[0])
         counts[account, 0] += 1
         counts[account, 1] += end - begin
         asked = 0
@@ -196,7 +196,7 @@ def _read(
                 asked = 1
         counts[account, 2 + len(CATEGORIES)] += asked
         if least != EMPTY:
-            # The order in which shingles are chosen is no secret; what is kept of them is.
+            # Who knew the order could plant a phrase that is always least; what is kept must not be turned back.
             least = keyed(least, key)
             second = keyed(second, key) if second != EMPTY else EMPTY
             templates[account, np.int64(least % np.uint64(TEMPLATES))] += 1
