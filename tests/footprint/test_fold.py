@@ -245,7 +245,9 @@ def test_hashes_change_with_the_key_and_counts_do_not() -> None:
     mine, theirs = (fold_footprints(table, TABLES.folding_with(key)) for key in (KEY, KEY[::-1]))
     for field in SAMPLES:
         here, there = (set(side.hashes(field.name)[0].tolist()) - {SLOW.EMPTY} for side in (mine, theirs))
-        assert len(here) == len(there) >= 2 and not here & there, field.name
+        assert min(len(here), len(there)) >= 2 and not here & there, field.name
+        # Which shingles stand for a prompt is the key's choice too; of all else there is as much under any key.
+        assert field.name == "shingles" or len(here) == len(there), field.name
     assert not set(mine.arrays["address_prefix"][0, :4].tolist()) & set(theirs.arrays["address_prefix"][0, :4].tolist())
     for field in FIELDS:
         if field.rule in ("sum", "saturate", "least", "greatest") and field.name != "templates":
