@@ -28,6 +28,7 @@ from stillwatch.case.campaign_case import (
     ViewEvidence,
 )
 from stillwatch.case.findings import findings
+from stillwatch.case.wording import plural
 from stillwatch.footprint.capabilities import targeted
 from stillwatch.footprint.footprints import EMPTY, Footprints
 
@@ -37,14 +38,18 @@ GRAPH_VALUES_MOST = 60
 LOOK_ALIKES_MOST = 8
 LOOK_ALIKE_NATS = 0.0
 _TIE_WORDS = {
-    "payment": "pays with a card that {n} other accounts of the group use",
-    "network": "was at addresses where up to {n} other accounts of the group were",
-    "template": "sends rare texts that up to {n} other accounts of the group send",
-    "sign_up": "was opened on the same day as {n} other accounts of the group",
-    "mail": "has the mail domain of {n} other accounts of the group",
-    "client": "uses the client software of {n} other accounts of the group",
-    "system": "sends the system instructions of {n} other accounts of the group",
-    "settings": "uses the request settings of {n} other accounts of the group",
+    "payment": "shares its card with {others} of the group",
+    "network": "was at an address where up to {others} of the group came too",
+    "template": "sends rare texts that it shares with up to {others} of the group",
+    "sign_up": "was opened, or first seen, on the same day as {others} of the group",
+    "mail": "shares its mail domain with {others} of the group",
+    "client": "shares its client software with {others} of the group",
+    "system": "shares its system instructions with {others} of the group",
+    "settings": "shares its request settings with {others} of the group",
+}
+_WITHOUT_WORDS = {
+    "payment": "has no card on file, like {others} of the group",
+    "system": "sends no system instructions, like {others} of the group",
 }
 
 
@@ -192,8 +197,8 @@ def _accounts(finding: Finding, footprints: Footprints, rows: NDArray[np.int64])
         if row < looked:
             nats = membership.by_tie[:, row]
             reasons = [
-                (TIES[k].name, _TIE_WORDS[TIES[k].name].format(n=company[TIES[k].name][row]), float(nats[k]))
-                for k in np.argsort(-nats)
+                (TIES[k].name, _tie_words(TIES[k].name, int(company[TIES[k].name][row])), float(nats[k]))
+                for k in np.argsort(-nats, kind="stable")
                 if nats[k] >= 0.5
             ]
         log_odds = float(membership.log_odds[row]) if row < looked else 0.0
@@ -202,8 +207,16 @@ def _accounts(finding: Finding, footprints: Footprints, rows: NDArray[np.int64])
     return tuple(sorted(found, key=lambda account: (-account.log_odds, account.account_id)))
 
 
+def _tie_words(name: str, others: int) -> str:
+    words = _TIE_WORDS if others >= 0 else _WITHOUT_WORDS
+    return words[name].format(others=plural(others if others >= 0 else ~others, "other account"))
+
+
 def _company(population: Population, member: NDArray[np.bool_]) -> dict[str, NDArray[np.int64]]:
-    """Return, by tie, with how many other members each account shares its most widely shared value."""
+    """Return, by tie, with how many other members each account shares its most widely shared value.
+
+    Where an account without a value is like n other members that have none either, the number is ~n, below 0.
+    """
     views = {
         "payment": population.payment,
         "network": population.network,
@@ -220,6 +233,10 @@ def _company(population: Population, member: NDArray[np.bool_]) -> dict[str, NDA
         inside = member[view.account]
         held = np.bincount(view.value[inside], minlength=len(view.label))
         np.maximum.at(most, view.account[inside], held[view.value[inside]] - 1)
+        if name in _WITHOUT_WORDS:
+            without = member.copy()
+            without[view.account] = False
+            most[without] = ~(without.sum() - 1)
         out[name] = most
     return out
 

@@ -137,10 +137,10 @@ def _elicitation(groups: Groups) -> str:
     shares = [
         f"{footprints.integers(name)[inside].sum() / prompts:.0%} {words}"
         for name, words in (
-            ("coercion", "for hidden reasoning"),
+            ("coercion", "ask for hidden reasoning"),
             ("reasoning", "for worked reasoning"),
             ("grading", "for grades or comparisons"),
             ("training", "for training-style answers"),
         )
     ]
-    return f"Of {prompts:,} prompts {', '.join(shares[:-1])} and {shares[-1]} ask."
+    return f"Of {prompts:,} prompts {', '.join(shares[:-1])} and {shares[-1]}."
