@@ -13,7 +13,7 @@ from stillwatch.campaign.joint import VIEW_NATS_LEAST, Joint, after_growth, join
 from stillwatch.campaign.linkage import TEXT_ACCOUNTS_MOST, TEXT_TIES, link, together
 from stillwatch.campaign.membership import IDENTITY_TIES, TIE_NATS_LEAST, TIES, Membership, Ties, grow
 from stillwatch.campaign.population import Population
-from stillwatch.campaign.sharing import rooted, tied_across
+from stillwatch.campaign.sharing import kept_to_themselves, rooted
 from stillwatch.campaign.view import Groups
 from stillwatch.campaign.views.registry import VIEWS
 from stillwatch.statistics.false_discovery import e_benjamini_hochberg
@@ -22,8 +22,9 @@ CANDIDATE_NATS = 1.5  # Raw communities with less joint evidence are not grown.
 REMAINDER_NATS = 0.0  # What is left of a community need not show as much: it was drawn too wide.
 CANDIDATES_MOST = 32
 TORN_SHARE = 0.1  # Of a community: from here on what grown groups leave of it is looked at again.
+UNGROWN_NATS_MOST = 3.0  # The score of an account that growth left out of its community's campaign, at most.
 NO_GROUP_NATS = -5.0  # The score of an account that is in no community at all.
-CROSSING_SHARE = 0.2  # Of a unit: fewer members tied across units are accidents.
+LEAVING_SHARE = 0.2  # Of a block of accounts on one value: where fewer lead out of it, it keeps to itself.
 OVERLAP_MOST = 0.3  # Of a group that earlier candidates may hold already.
 CONTENT_RESOLUTION = 3.0
 
@@ -152,7 +153,7 @@ def detect(population: Population, level: float) -> Detection:
     flagged = e_benjamini_hochberg(log_e, level)[: len(candidates)] if len(log_e) else np.zeros(0, bool)
     score = np.full(len(population), NO_GROUP_NATS)
     for core in cores:
-        score[core.member] = np.maximum(score[core.member], core.evidence.log_e[0])
+        score[core.member] = np.maximum(score[core.member], min(core.evidence.log_e[0], UNGROWN_NATS_MOST))
     grouped = np.flatnonzero(partition >= 0)
     odds = np.array([candidate.membership.log_odds for candidate in candidates])
     if len(candidates):
@@ -168,9 +169,8 @@ def _without_bystanders(
 
     A firm's fleet or a few researchers with a test set may send what the group sends, and be tied to each other. A
     member stays if its cards or addresses speak for it, if they tie it to a piece of the group that the core makes up,
-    and if a good part of its unit (a card's accounts, a firm's, an office's, or one account) is tied to other units:
-    for an honest firm that is an accident. Where the group shares no addresses but is of one hand in time, what they
-    send is enough.
+    and if it is not in a block that keeps to itself, as an office does that met the group by accident. Where the group
+    shares no addresses but is of one hand in time, what they send is enough.
     """
     if population.network.empty:
         return partition
@@ -183,12 +183,11 @@ def _without_bystanders(
         core |= candidate.core.member & (partition == group)
         close = (candidate.membership.by_tie[identity_rows] >= TIE_NATS_LEAST).any(axis=0)
         tied |= close & (partition == group)
-    led = rooted(core, partition, (groups.payment, groups.network, groups.own_mail))
+    shared_values = (groups.payment, groups.network, groups.own_mail)
+    led = rooted(core, partition, shared_values)
+    closed = kept_to_themselves(len(population), shared_values, ACCOUNTS_LEAST, LEAVING_SHARE)
     inside = np.flatnonzero(partition >= 0)
-    _, unit = np.unique(groups.unit[inside], return_inverse=True)
-    across = tied_across(groups.unit, (groups.network, groups.own_mail))[inside]
-    share = np.bincount(unit, across) / np.bincount(unit)
-    out = asked[partition[inside]] & ~(led[inside] & tied[inside] & (share[unit] >= CROSSING_SHARE))
+    out = asked[partition[inside]] & ~(led & tied & ~closed)[inside]
     kept = partition.copy()
     kept[inside[out]] = -1
     return kept

@@ -30,8 +30,8 @@ class Joint:
     def against(self) -> NDArray[np.float64]:
         """Shape (explanations, groups), nats against each explanation.
 
-        The views' evidence adds up, but for the views that the explanation excuses, and for what it lacks. A view's
-        cap is part of the design: no single view reaches the level of a discovery.
+        The views' evidence adds up, but for the views that the explanation excuses, and for what it lacks. The caps
+        keep one view from outweighing all others; that it takes two is asked by ``enough_views``.
         """
         known = np.nan_to_num(self.by_view, nan=0.0)
         counted = np.array([[v.name not in explanation.excuses for v in VIEWS] for explanation in EXPLANATIONS])

@@ -128,12 +128,33 @@ def rooted(core: NDArray[np.bool_], partition: NDArray[np.int64], views: tuple[S
     return out
 
 
-def tied_across(unit: NDArray[np.int64], views: tuple[Shared, ...]) -> NDArray[np.bool_]:
-    """Return which accounts hold a value that members of another unit hold too, shape (accounts,)."""
-    across = np.zeros(len(unit), bool)
-    spread = int(unit.max(initial=0)) + 1
-    for rows in views:
-        pairs = np.unique(rows.pair * spread + unit[rows.account])
-        units = np.bincount(pairs // spread, minlength=int(rows.pair.max(initial=-1)) + 1)
-        across[rows.account[units[rows.pair] >= 2]] = True
-    return across
+def kept_to_themselves(
+    accounts: int, views: tuple[Shared, ...], holders_least: int, leaving_share: float
+) -> NDArray[np.bool_]:
+    """Return the accounts of blocks that keep to themselves, shape (accounts,).
+
+    A block is all members that hold one value: a card, an address, a firm's domain. One of its members leads out of it
+    by holding another value that somebody outside the block holds too. Where hardly any member does, the block is a
+    firm, an office or a household that got into the group by accident: the cards and addresses of a pool lead on.
+
+    Args:
+        accounts: How many there are.
+        views: What the members of each group share.
+        holders_least: Smaller blocks are passed over.
+        leaving_share: Of a block's members; where fewer lead out of it, it keeps to itself.
+    """
+    account = np.concatenate([rows.account for rows in views])
+    sizes = [int(rows.pair.max(initial=-1)) + 1 for rows in views]
+    begins = np.cumsum([0, *sizes])
+    value = np.concatenate([rows.pair + begin for rows, begin in zip(views, begins[:-1], strict=True)])
+    held = coo_matrix((np.ones(len(account)), (account, value)), (accounts, int(begins[-1]))).tocsr()
+    both = (held.T @ held).tocoo()  # Holders that each two values have in common.
+    holders = np.bincount(value, minlength=int(begins[-1]))
+    leads = both.data < holders[both.col]  # The second value is held outside the first one's block.
+    out_of = coo_matrix((leads.astype(np.float64), (both.row, both.col)), both.shape).tocsr()
+    leading = (held @ out_of.T).multiply(held).tocoo()  # By how many of its values each holder leads out.
+    leavers = np.bincount(leading.col, leading.data > 0, minlength=int(begins[-1]))
+    closed = (holders >= holders_least) & (leavers < leaving_share * holders)
+    inside = np.zeros(accounts, bool)
+    inside[account[closed[value]]] = True
+    return inside

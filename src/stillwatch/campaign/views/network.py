@@ -12,12 +12,15 @@ from stillwatch.statistics.rarity import log_e_more_than_expected
 
 
 def weigh(groups: Groups) -> NDArray[np.float64]:
-    """Compare the cycles of accounts and addresses with those that chance and couples make."""
+    """Compare the cycles of units and addresses with those that chance and couples make.
+
+    A firm that leaves by two addresses is one unit with two, and has no cycle; its accounts would have many.
+    """
     network = groups.population.network
     if network.empty:
         return np.full(len(groups), np.nan)
     rows = groups.network
-    found = cycles(rows.community, rows.account, rows.pair, len(groups))
+    found = cycles(rows.community, groups.unit[rows.account], rows.pair, len(groups))
     return log_e_more_than_expected(found, expected_repeats(network, groups.partition, len(groups)))
 
 
