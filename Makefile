@@ -44,5 +44,10 @@ format: setup
 lock: setup
 	$(BIN)/uv pip compile pyproject.toml --group dev --group bench --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
 
+docs: setup
+	$(BIN)/python -m stillwatch.evidence.documentation docs/detectors
+	$(BIN)/python -m stillwatch.campaign.documentation docs/views
+	$(BIN)/python tests/test_documentation.py
+
 clean:
 	rm -rf $(VENV) $(DEMO) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
