@@ -85,7 +85,8 @@ def log_e_share_above_overdispersed(
 
     Guarantee:
         Exact for the stated concentration and every mean up to ``share_max``: beta-binomial laws of one
-        concentration have likelihood ratios that rise with the successes.
+        concentration have likelihood ratios that rise with the successes. The concentration is part of the claim:
+        where honest accounts differ less than it says, the mean can pass 1 (seen: 1.84).
     """
     k, n = _counts(successes, trials, share_max)
     if not concentration > 0:
