@@ -26,8 +26,6 @@ from stillwatch.evidence.registry import DETECTORS
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 MATHEMATICS = ROOT / "docs" / "how_it_works.md"
-# Written by others: from runs that take longer than a test may, and from the code of the views.
-AWAITED = {ROOT / "docs" / "measurements.md", ROOT / "docs" / "views" / "README.md"}
 TOOLS = {"python", "stillwatch", "pytest", "ruff", "mypy", "lint-imports"}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -106,8 +104,6 @@ def links(page: Path) -> list[tuple[Path, str]]:
 @each_page
 def test_links_resolve(page: Path) -> None:
     for target, anchor in links(page):
-        if target in AWAITED and not target.exists():
-            continue
         assert target.exists(), f"{page.name} links to {target}, which is not there"
         assert not anchor or anchor in headings(target), f"{page.name} links to #{anchor}, which {target.name} lacks"
 
