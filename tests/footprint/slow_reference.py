@@ -63,7 +63,7 @@ def phrase(hashes: Iterable[int]) -> int:
 
 
 def shingles(prompt: bytes, order: int) -> set[int]:
-    """All shingles of a prompt, in the order that chooses among them; of fewer than four words, the prompt itself is the only one."""
+    """All shingles of a prompt, in the order that chooses; of fewer than four words, the prompt is the only one."""
     found = words_of_prompt(prompt)
     if not found:
         return set()
