@@ -652,13 +652,11 @@ def test_a_process_that_is_interrupted_ends_with_130(traffic: Traffic, tmp_path:
 
 def test_json_alone_is_on_stdout(traffic: Traffic, tmp_path: Path) -> None:
     out = tmp_path / "result"
-    ended = process(
-        PROGRAM, "scan", traffic.folder / "exchanges", "--accounts", traffic.accounts, "--out", out, "--json"
-    )
+    named = ("--accounts", traffic.accounts, "--key-file", traffic.key)
+    ended = process(PROGRAM, "scan", traffic.folder / "exchanges", *named, "--out", out, "--json")
     assert ended.returncode == 0 and ended.stderr == ""
     told = json.loads(ended.stdout)
     assert told == json.loads((out / "summary.json").read_bytes())
-    # Without a key file the pseudonyms are this scan's own; the campaigns are there all the same.
     found = Run(0, "", "", out).groups
     for name in ("pool", "ring"):
         assert max(len(group & traffic.members(name)) for group in found) >= 0.9 * len(traffic.members(name))
