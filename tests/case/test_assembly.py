@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
 import math
 import re
-import sys
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -30,19 +27,6 @@ STRANGERS = 700
 MEMBERS = 40
 TIES = ("payment", "network", "template", "sign_up", "mail", "client", "system", "settings")
 PLACES = {9000: "DE", 9001: "BR", 9002: "VN"}  # Other networks of the campaign have no country.
-
-
-@pytest.fixture(scope="module")
-def builder() -> ModuleType:
-    """The population builder of the campaign tests; tests are no package here, so it is loaded by its path."""
-    name = "campaign_population_builder"
-    if name not in sys.modules:
-        path = Path(__file__).parents[1] / "campaign" / "population_builder.py"
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        sys.modules[name] = module = importlib.util.module_from_spec(spec)  # Dataclasses look their module up.
-        spec.loader.exec_module(module)
-    return sys.modules[name]
 
 
 def code(country: str) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from stillwatch.campaign.population import Incidence
 from stillwatch.campaign.view import Groups
+from stillwatch.statistics.e_value import combine_mean
 from stillwatch.statistics.own_pool import log_e_own_pool
 
 HONEST_EXCESS = 2.0  # People of one kind can hold a value this much more often than everyone.
@@ -18,7 +18,7 @@ def log_e_common_values(groups: Groups, *views: Incidence) -> NDArray[np.float64
     parts = [log_e_of_units(groups, view) for view in views if not view.empty]
     if not parts:
         return np.full(len(groups), np.nan)
-    return np.asarray(logsumexp(np.stack(parts), axis=0) - np.log(len(parts)))
+    return combine_mean(parts)
 
 
 def log_e_of_units(groups: Groups, view: Incidence) -> NDArray[np.float64]:

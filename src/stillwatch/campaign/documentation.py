@@ -8,6 +8,7 @@ from pathlib import Path
 from stillwatch.campaign.explanations import EXPLANATIONS
 from stillwatch.campaign.view import View
 from stillwatch.campaign.views.registry import VIEWS
+from stillwatch.evidence.documentation import write_pages
 
 
 def pages() -> dict[str, str]:
@@ -17,13 +18,7 @@ def pages() -> dict[str, str]:
 
 def write(folder: Path) -> None:
     """Write all pages into ``folder``, and remove pages of views that are no more."""
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = pages()
-    for old in folder.glob("*.md"):
-        if old.name not in wanted:
-            old.unlink()
-    for name, text in wanted.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    write_pages(folder, pages())
 
 
 def _page(view: View) -> str:

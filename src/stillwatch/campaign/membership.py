@@ -60,22 +60,29 @@ class Membership:
     member: NDArray[np.bool_]
 
 
+def holdings(population: Population) -> dict[str, Incidence]:
+    """Return who holds what, by the name of the tie."""
+    return {
+        "payment": population.payment,
+        "network": population.network,
+        "template": population.template,
+        "sign_up": population.cohorts[0],
+        "mail": population.mail,
+        "client": population.client,
+        "system": population.system,
+        "settings": population.settings,
+    }
+
+
 class Ties:
     """The incidences that membership reads, made once a population."""
 
     def __init__(self, population: Population) -> None:
         """Gather them; where some accounts hold no card, holding none is a value too."""
         self.population = population
-        self.incidences: dict[str, Incidence] = {
-            "payment": _completed(population.payment, len(population)),
-            "network": population.network,
-            "template": population.template,
-            "sign_up": population.cohorts[0],
-            "mail": population.mail,
-            "client": population.client,
-            "system": _completed(population.system, len(population)),
-            "settings": population.settings,
-        }
+        self.incidences = holdings(population)
+        for name in ("payment", "system"):
+            self.incidences[name] = _completed(self.incidences[name], len(population))
         strangers = np.full(len(population), -1, np.int64)
         network = population.network
         self.addresses = np.zeros(0) if network.empty else effective_addresses(network, strangers)

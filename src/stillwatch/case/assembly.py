@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stillwatch.campaign.detection import Core, Detection
 from stillwatch.campaign.explanations import EXPLANATIONS
 from stillwatch.campaign.joint import Joint
-from stillwatch.campaign.membership import TIES
+from stillwatch.campaign.membership import TIES, holdings
 from stillwatch.campaign.population import Incidence, Population
 from stillwatch.campaign.sharing import shared
 from stillwatch.campaign.view import Groups
@@ -217,18 +217,8 @@ def _company(population: Population, member: NDArray[np.bool_]) -> dict[str, NDA
 
     Where an account without a value is like n other members that have none either, the number is ~n, below 0.
     """
-    views = {
-        "payment": population.payment,
-        "network": population.network,
-        "template": population.template,
-        "sign_up": population.cohorts[0],
-        "mail": population.mail,
-        "client": population.client,
-        "system": population.system,
-        "settings": population.settings,
-    }
     out = {}
-    for name, view in views.items():
+    for name, view in holdings(population).items():
         most = np.zeros(len(population), np.int64)
         inside = member[view.account]
         held = np.bincount(view.value[inside], minlength=len(view.label))

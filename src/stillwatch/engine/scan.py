@@ -152,12 +152,12 @@ def _outcome(
     last = looks.last
     population = None if last is None else last.population
     models = {number: name for days in read for number, name in days.models.items()}
-    campaigns = () if population is None else tuple(_campaigns(looks, population, models))
+    cases = {} if population is None else _campaigns(looks, population, models)
     footprints = None if population is None else population.footprints
     score = np.zeros(0) if last is None else last.score.copy()
-    for each in campaigns:
-        flagged = np.isin(looks.campaign, [int(each.campaign_id.rsplit("-", 1)[1]) - 1])
-        score[flagged] = np.maximum(score[flagged], each.log_e)
+    for number, case in cases.items():
+        flagged = looks.campaign == number
+        score[flagged] = np.maximum(score[flagged], case.log_e)
     result = Scan(
         stillwatch_version=__version__,
         finished_at=now,
@@ -171,7 +171,7 @@ def _outcome(
         absent_columns=tuple(absent),
         level=request.level,
         groups_tested=0 if last is None else last.tested,
-        campaigns=tuple(sorted(campaigns, key=lambda each: (-each.exchanges, each.campaign_id))),
+        campaigns=tuple(sorted(cases.values(), key=lambda each: (-each.exchanges, each.campaign_id))),
         look_alikes=() if last is None else look_alikes(last, looks.campaign >= 0),
         seconds=time.monotonic() - begun,
     )
@@ -179,11 +179,13 @@ def _outcome(
     return Outcome(result, account_id, score)
 
 
-def _campaigns(looks: Looks, population: Population, models: dict[int, str]) -> list[Campaign]:
-    cases = []
+def _campaigns(looks: Looks, population: Population, models: dict[int, str]) -> dict[int, Campaign]:
+    """Return the case of each campaign that has accounts, by its number in the looks."""
+    cases = {}
     for number, found in enumerate(looks.found):
         member = looks.campaign == number
         if member.any():
             name = f"{instant(found.first_flagged_us):%Y%m%d}-{number + 1:02d}"
-            cases.append(campaign(Finding(name, member, looks.flagged_at_us, *found.evidence), population, models))
+            finding = Finding(name, member, looks.flagged_at_us, *found.evidence)
+            cases[number] = campaign(finding, population, models)
     return cases

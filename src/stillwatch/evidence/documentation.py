@@ -17,8 +17,12 @@ def pages() -> dict[str, str]:
 
 def write(folder: Path) -> None:
     """Write all pages into ``folder``, and remove pages of detectors that are no more."""
+    write_pages(folder, pages())
+
+
+def write_pages(folder: Path, wanted: dict[str, str]) -> None:
+    """Write pages by their file names into ``folder``, and remove its other pages."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = pages()
     for old in folder.glob("*.md"):
         if old.name not in wanted:
             old.unlink()

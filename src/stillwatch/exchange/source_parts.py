@@ -273,8 +273,8 @@ def _whole_lines(blocks: Iterable[bytes], unpacking: Unpacking) -> Iterator[byte
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentPart:
-    """A JSON document that is a list of records, or one record."""
+class WholeFile:
+    """What every part that is a whole file knows of itself."""
 
     reader: Reader
     rows_before: int = 0
@@ -284,6 +284,11 @@ class DocumentPart:
     def file(self) -> str:
         """The file that the part belongs to."""
         return str(self.reader.path)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPart(WholeFile):
+    """A JSON document that is a list of records, or one record."""
 
     def read(self) -> NumberedBatch:
         """Read the records up to where the document ends or is damaged."""
@@ -298,17 +303,8 @@ class DocumentPart:
 
 
 @dataclass(frozen=True, slots=True)
-class SheetPart:
+class SheetPart(WholeFile):
     """A CSV file with a header, in RFC 4180's quoting; an empty field is no data."""
-
-    reader: Reader
-    rows_before: int = 0
-    earliest_us: int | None = None
-
-    @property
-    def file(self) -> str:
-        """The file that the part belongs to."""
-        return str(self.reader.path)
 
     def read(self) -> NumberedBatch:
         """Read the sheet column by column, or row by row where it has a bad row."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincc, betaln, logsumexp
+from scipy.special import betaincc, betaln
 
 from stillwatch.campaign.chance import expected_repeats
 from stillwatch.campaign.sharing import cycles
 from stillwatch.campaign.view import Groups, View
+from stillwatch.statistics.e_value import combine_mean
 from stillwatch.statistics.rarity import log_e_more_than_expected
 
 SHARING_CAP_NATS = 4.0  # Firms that have nothing to do with each other can make a whole group by chance.
@@ -21,7 +22,7 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
     sharing = np.minimum(_sharing(groups), SHARING_CAP_NATS)
     if groups.population.network.empty:
         return sharing
-    return np.asarray(logsumexp(np.stack([_interleaved(groups), sharing]), axis=0) - np.log(2))
+    return combine_mean([_interleaved(groups), sharing])
 
 
 def _interleaved(groups: Groups) -> NDArray[np.float64]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from stillwatch.campaign.view import Groups, View
 from stillwatch.statistics.co_timing import log_e_joint_hours
+from stillwatch.statistics.e_value import combine_mean
 from stillwatch.statistics.steadiness import log_e_steady
 
 PART_NATS = 3.0  # A member steadier than this by itself explains its own part: it is left out of the whole.
@@ -21,7 +21,7 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
         return np.full(len(groups), np.nan)
     steady = log_e_steady(hours[:, 0::2], hours[:, 1::2])
     joint = log_e_joint_hours(groups.active.reshape(len(groups), -1, 24))
-    return np.asarray(logsumexp(np.stack([steady, joint]), axis=0) - np.log(2))
+    return combine_mean([steady, joint])
 
 
 def _together(groups: Groups) -> NDArray[np.int64]:
