@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
+from stillwatch.campaign import detection as detection_module
 from stillwatch.campaign.detection import content, detect, identity
 from stillwatch.campaign.population import Population
 from stillwatch.footprint.footprints import Footprints, blank
@@ -122,3 +123,37 @@ def test_a_log_that_lacks_almost_everything_is_scanned_without_a_discovery(build
         detection = detect(Population(footprints), LEVEL)
         assert detection.partition.shape == (len(footprints),)
         assert not detection.flagged.any()
+
+
+@pytest.mark.parametrize("seed", SEEDS[:1])
+def test_three_accounts_left_of_a_group_are_no_discovery(
+    builder: ModuleType, strangers: dict[int, list[Any]], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    population, _ = builder.population_of(strangers[seed], builder.Builder(seed + 7000).campaign())
+    assert detect(population, LEVEL).flagged.sum() == 1
+
+    def all_but(left: int) -> None:
+        def kept(*arguments: Any) -> NDArray[np.int64]:
+            partition = arguments[2].copy()
+            for group in range(int(partition.max()) + 1):
+                partition[np.flatnonzero(partition == group)[left:]] = -1
+            return partition
+
+        monkeypatch.setattr(detection_module, "_without_bystanders", kept)
+
+    all_but(4)
+    assert detect(population, LEVEL).flagged.sum() == 1
+    all_but(3)
+    assert not detect(population, LEVEL).flagged.any()
+
+
+@pytest.mark.parametrize("seed", SEEDS[:1])
+def test_the_level_is_paid_for_remainders_too(
+    builder: ModuleType, strangers: dict[int, list[Any]], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    population, _ = builder.population_of(strangers[seed], builder.Builder(seed + 7000).campaign())
+    before = detect(population, LEVEL)
+    extra = [core for core in before.cores if core.evidence.log_e[0] < 0][:3]
+    monkeypatch.setattr(detection_module, "_remainders", lambda *_: extra)
+    drawn = len(detection_module.draw(population, before.content))
+    assert len(extra) == 3 and detect(population, LEVEL).tested == drawn + 3

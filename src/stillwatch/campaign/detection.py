@@ -70,8 +70,8 @@ class Detection:
         content: Shape (accounts,). The community of each account by what it sends.
         evidence: The candidates' joint evidence.
         flagged: Shape (candidates,). Discoveries at the level asked for.
-        tested: How many communities were looked at: what the level is paid for.
-        cores: All communities that were looked at.
+        tested: How many communities were looked at, remainders counted: what the level is paid for.
+        cores: All of them.
         score: Shape (accounts,), nats. The evidence of the best group that each account was in.
     """
 
@@ -143,13 +143,15 @@ def detect(population: Population, level: float) -> Detection:
     """
     what = content(population)
     cores = draw(population, what)
-    candidates, partition = _grown(population, cores)
+    candidates, partition, looked_again = _grown(population, cores)
+    cores += looked_again
     evidence = joint(Groups(population, partition, what))
     if candidates:
         evidence = after_growth([candidate.core.evidence for candidate in candidates], evidence)
     partition = _without_bystanders(population, candidates, partition, evidence)
     log_e = np.full(max(len(cores), len(candidates)), -np.inf)
-    log_e[: len(candidates)] = np.where(evidence.enough_views, evidence.log_e, -np.inf)
+    large = np.bincount(partition[partition >= 0], minlength=len(candidates)) >= ACCOUNTS_LEAST
+    log_e[: len(candidates)] = np.where(evidence.enough_views & large, evidence.log_e, -np.inf)
     flagged = e_benjamini_hochberg(log_e, level)[: len(candidates)] if len(log_e) else np.zeros(0, bool)
     score = np.full(len(population), NO_GROUP_NATS)
     for core in cores:
@@ -193,18 +195,22 @@ def _without_bystanders(
     return kept
 
 
-def _grown(population: Population, cores: list[Core]) -> tuple[tuple[Candidate, ...], NDArray[np.int64]]:
-    """Grow the promising cores, the strongest first, and then what the grown groups left of the others."""
+def _grown(population: Population, cores: list[Core]) -> tuple[tuple[Candidate, ...], NDArray[np.int64], list[Core]]:
+    """Grow the promising cores, the strongest first, and then what the grown groups left of the others.
+
+    Returns:
+        The candidates, the candidate of each account (-1 for none), and the remainders that were looked at again.
+    """
     ties = Ties(population)
     partition = np.full(len(population), -1, np.int64)
     candidates: list[Candidate] = []
     promising = [core for core in cores if core.evidence.log_e[0] > CANDIDATE_NATS and core.evidence.enough_views[0]]
     for core in _strongest(promising):
         _admit(ties, core, partition, candidates)
-    if candidates:
-        for core in _strongest(_remainders(population, cores, partition >= 0)):
-            _admit(ties, core, partition, candidates)
-    return tuple(candidates), partition
+    looked_again = _remainders(population, cores, partition >= 0) if candidates else []
+    for core in _strongest([core for core in looked_again if core.evidence.log_e[0] > REMAINDER_NATS]):
+        _admit(ties, core, partition, candidates)
+    return tuple(candidates), partition, looked_again
 
 
 def _strongest(cores: list[Core]) -> list[Core]:
@@ -222,7 +228,7 @@ def _remainders(population: Population, cores: list[Core], taken: NDArray[np.boo
             part[rest] = k
         left = joint(Groups(population, part, beside))
         found += [Core(graph, rest, beside, left.take(np.array([k]))) for k, rest in enumerate(rests)]
-    return [core for core in found if core.evidence.log_e[0] > REMAINDER_NATS]
+    return found
 
 
 def _torn(core: Core, taken: NDArray[np.bool_]) -> bool:
