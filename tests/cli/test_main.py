@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from stillwatch import __version__
-from stillwatch.cli.main import application, main
+from stillwatch.__main__ import main
+from stillwatch.cli.main import application
 
 COMMANDS = ("scan", "columns", "simulate")
 

@@ -618,7 +618,7 @@ def test_an_interrupt_leaves_all_as_it_was(
     assert not (tmp_path / "fresh").exists()
 
 
-PROGRAM = "from stillwatch.cli.main import main; main()"
+PROGRAM = "from stillwatch.__main__ import main; main()"
 STOPPED = f"""
 import os, signal
 signal.signal(signal.SIGINT, signal.default_int_handler)

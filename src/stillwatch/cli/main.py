@@ -32,8 +32,3 @@ def _options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show it and leave."),
 ) -> None:
     """Finds, proves and stops adversarial distillation of a language model in its provider's own traffic."""
-
-
-def main() -> None:
-    """Run the command line."""
-    application()

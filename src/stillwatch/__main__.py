@@ -1,0 +1,14 @@
+"""Where the doors come together: the command ``stillwatch`` with what each door adds to it."""
+
+from __future__ import annotations
+
+from stillwatch.cli.main import application
+
+
+def main() -> None:
+    """Run the command line."""
+    application()
+
+
+if __name__ == "__main__":
+    main()

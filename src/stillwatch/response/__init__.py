@@ -1,0 +1,1 @@
+"""What an account meets: the ladder, the policy that puts accounts on it, and their budgets."""
