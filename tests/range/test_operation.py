@@ -7,7 +7,7 @@ import pytest
 
 from stillwatch.range.campaign import Campaign
 from stillwatch.range.draft import Draft
-from stillwatch.range.operation import operated, span
+from stillwatch.range.operation import _taking_turns, operated, span
 from stillwatch.range.presets import DEMO, PRESETS, preset
 from stillwatch.range.rhythm import DAY_US, HOUR_US
 from stillwatch.range.roster import NEVER_US, RELEASED, Roster
@@ -83,6 +83,53 @@ def test_volume_of_the_pool_is_steadier_than_independent_accounts() -> None:
     one = extraction.time_us[extraction.account == np.bincount(extraction.account).argmax()]
     own = np.bincount((one - begin) // HOUR_US, minlength=(end - begin) // HOUR_US)
     assert np.var(own) / np.mean(own) > 1.5  # While each account comes and goes with its shifts.
+
+
+def dispersion(times_us: np.ndarray, begin_us: int, end_us: int) -> float:
+    """Variance over mean of the hourly counts: 1 for Poisson arrivals of a constant rate."""
+    hours = np.bincount((times_us - begin_us) // HOUR_US, minlength=(end_us - begin_us) // HOUR_US)
+    return float(np.var(hours) / np.mean(hours))
+
+
+def test_a_paced_dispatcher_drains_its_queue_more_steadily_than_its_parts_explain() -> None:
+    paced = replace(SMALL, dispatch="paced", unsteadiness=0.0, turns_mean=3.0)
+    begin, end = span(SMALL, WINDOW)
+    _, extraction, _ = ran(paced)
+    assert dispersion(extraction.time_us, begin, end) < 0.3
+    _, loose, _ = ran(replace(paced, dispatch="poisson"))
+    assert dispersion(loose.time_us, begin, end) > 3.0  # Conversations of several turns arrive by themselves.
+    assert len(extraction) == len(loose)
+
+
+def test_accounts_of_a_paced_dispatcher_come_in_gaps_more_equal_than_chance() -> None:
+    def spread(dispatch: str) -> float:
+        habits = replace(SMALL, dispatch=dispatch, unsteadiness=0.0, turns_mean=1.0, on_duty_share=1.0)
+        _, extraction, _ = ran(habits)
+        found = []
+        for account in range(60):
+            gaps = np.diff(np.sort(extraction.time_us[extraction.account == account]))
+            found.append(np.std(gaps) / np.mean(gaps))
+        return float(np.median(found))
+
+    assert spread("poisson") == pytest.approx(1.0, abs=0.15)
+    assert spread("paced") < 0.5
+
+
+def test_a_paced_dispatcher_deals_by_weight() -> None:
+    share = np.array([0.5, 0.3, 0.15, 0.05])
+    places = _taking_turns(np.random.default_rng(SEED), share, 200)
+    assert np.bincount(places).tolist() == pytest.approx([100, 60, 30, 10], abs=1)
+    # In no run of twenty is anybody more than two from his due.
+    for low in range(0, 180, 7):
+        counted = np.bincount(places[low : low + 20], minlength=4)
+        assert np.abs(counted - 20 * share).max() <= 2
+
+
+def test_load_balancing_is_paced_where_it_was_disclosed() -> None:
+    paced = {campaign.name for campaign in PRESETS if campaign.dispatch == "paced"}
+    assert paced == {"anthropic-2026-02-150k", "anthropic-2026-09-151m"}
+    with pytest.raises(ValueError, match="dispatch"):
+        replace(SMALL, dispatch="at random")
 
 
 def test_a_ban_is_answered_by_the_reserve() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Literal, get_args
 
+Dispatch = Literal["paced", "poisson"]
 Mix = tuple[tuple[str, float], ...]
 
 
@@ -70,10 +72,11 @@ class Campaign:
     cover_share: float = 0.25  # Exchanges of everyday use for each one that extracts.
 
     # Pace.
+    dispatch: Dispatch = "poisson"  # Paced: one queue is drained at a steady rate and dealt to whoever is due.
     shift_h: float = 4.0  # How long an account is on duty before the dispatcher turns to others.
     on_duty_share: float = 0.4
     night_pause_h: float = 0.0
-    unsteadiness: float = 0.08  # Sigma of the pool's hourly volume: a dispatcher keeps it low.
+    unsteadiness: float = 0.08  # Sigma of the pool's hourly rate: a dispatcher keeps it low.
     volume_spread: float = 0.5  # Sigma of the accounts' shares of the work.
 
     def __post_init__(self) -> None:
@@ -86,6 +89,8 @@ class Campaign:
                 and not 0 <= value <= 1
             ):
                 raise ValueError(f"{self.name}: {field.name} must lie in [0, 1], not {value}")
+        if self.dispatch not in get_args(Dispatch):
+            raise ValueError(f"{self.name}: dispatch must be paced or poisson, not {self.dispatch!r}")
         if self.accounts < 1 or self.exchanges < 1 or self.days <= 0:
             raise ValueError(f"{self.name}: accounts, exchanges and days must be positive")
         if not 0 <= self.night_pause_h < 24 or self.shift_h <= 0:

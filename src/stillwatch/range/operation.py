@@ -13,7 +13,7 @@ from stillwatch.range.campaign import Campaign
 from stillwatch.range.clients import FAMILY, client_of
 from stillwatch.range.countries import COUNTRIES
 from stillwatch.range.draft import Conversations, Draft, turn_times, turns_drawn, unfolded
-from stillwatch.range.draws import chosen, mixed, unit
+from stillwatch.range.draws import chosen, mixed, ranks, unit
 from stillwatch.range.kinds import EVERYDAY
 from stillwatch.range.mail import disposable_mail, own_mail, public_mail
 from stillwatch.range.networks import (
@@ -211,8 +211,8 @@ def _roster(
     )
 
 
-def _pool_times(rng: np.random.Generator, campaign: Campaign, schedule: Schedule, count: int) -> Integers:
-    """Return when the pool as a whole begins its conversations, in order: steady, but for a pause at night."""
+def _levels(rng: np.random.Generator, campaign: Campaign, schedule: Schedule) -> Numbers:
+    """Return how busy the pool as a whole is in each of its hours: steady, but for a pause at night."""
     hours = max(1, -(-(schedule.end_us - schedule.begin_us) // HOUR_US))
     level = np.exp(campaign.unsteadiness * rng.standard_normal(hours))
     clock = (schedule.begin_us // HOUR_US + np.arange(hours)) % 24
@@ -220,15 +220,51 @@ def _pool_times(rng: np.random.Generator, campaign: Campaign, schedule: Schedule
     level *= np.where((clock - night) % 24 < campaign.night_pause_h, 0.02, 1.0)
     if campaign.replay:
         level *= np.array(RHYTHMS[RHYTHM["public"]].hours)[(clock - night) % 24]
-    hour = np.searchsorted(np.cumsum(level) / level.sum(), rng.random(count), side="right")
-    time = schedule.begin_us + np.minimum(hour, hours - 1) * HOUR_US + (rng.random(count) * HOUR_US).astype(np.int64)
+    return np.asarray(level, np.float64)
+
+
+def _pool_times(rng: np.random.Generator, campaign: Campaign, schedule: Schedule, turns: Integers) -> Integers:
+    """Return when the pool as a whole begins its conversations, in order.
+
+    A paced dispatcher drains exchanges at the rate of the hour: the next conversation begins when the turns of those
+    before it are paid for, give or take its own length. Otherwise conversations begin independently of each other.
+    """
+    level = _levels(rng, campaign, schedule)
+    count, hours = len(turns), len(level)
+    reached = np.cumsum(level) / level.sum()
+    if campaign.dispatch == "paced":
+        paid = (np.cumsum(turns) - turns * rng.random(count)) / turns.sum()
+        passed = np.interp(paid, np.append(0.0, reached), np.arange(hours + 1.0))
+        time = schedule.begin_us + (passed * HOUR_US).astype(np.int64)
+    else:
+        hour = np.searchsorted(reached, rng.random(count), side="right")
+        time = (
+            schedule.begin_us + np.minimum(hour, hours - 1) * HOUR_US + (rng.random(count) * HOUR_US).astype(np.int64)
+        )
     return np.sort(np.minimum(time, schedule.end_us - 1))
+
+
+def _taking_turns(rng: np.random.Generator, share: Numbers, count: int) -> Integers:
+    """Return who takes each of ``count`` places: each comes as often as its share says, in gaps as equal as can be.
+
+    Everybody is due anew one over its share after its last turn, and the earliest due comes first: a weighted round
+    robin, as load balancers keep it.
+
+    Args:
+        rng: Source of randomness: where in its gap each one begins.
+        share: Shape (accounts,), positive, with the sum 1.
+        count: Places.
+    """
+    each = np.ceil(share * count).astype(np.int64) + 1
+    who = np.repeat(np.arange(len(share)), each)
+    due = (ranks(each) + rng.random(len(share))[who]) / share[who]
+    return np.asarray(who[np.argsort(due, kind="stable")[:count]], np.int64)
 
 
 def _dealt(
     rng: np.random.Generator, campaign: Campaign, schedule: Schedule, opened: Integers, times: Integers
 ) -> Integers:
-    """Return which account the dispatcher gives each conversation to: whoever is on duty in that shift."""
+    """Return which account the dispatcher gives each conversation to: one that is on duty in that shift."""
     weight: Numbers = np.exp(campaign.volume_spread * rng.standard_normal(len(opened)))
     shift_us = int(campaign.shift_h * HOUR_US)
     relief = {wave + int(campaign.failover_min * 60e6) for wave in schedule.waves_us}
@@ -243,7 +279,11 @@ def _dealt(
             continue
         on_duty = rng.permutation(able)[: max(1, round(campaign.on_duty_share * len(able)))]
         share = weight[on_duty] * np.where(schedule.shut_us[on_duty] <= cut, 0.03, 1.0)
-        account[low:high] = rng.choice(on_duty, size=high - low, p=share / share.sum())
+        share /= share.sum()
+        if campaign.dispatch == "paced":
+            account[low:high] = on_duty[_taking_turns(rng, share, int(high - low))]
+        else:
+            account[low:high] = rng.choice(on_duty, size=high - low, p=share)
     return account
 
 
@@ -302,7 +342,7 @@ def operated(
     schedule = _scheduled(rng, campaign, working, reserve, window)
     roster = _roster(rng, campaign, number, schedule, extracts, window)
     turns = turns_drawn(rng, np.full(max(1, round(extracts / campaign.turns_mean)), campaign.turns_mean))
-    times_us = _pool_times(rng, campaign, schedule, len(turns))
+    times_us = _pool_times(rng, campaign, schedule, turns)
     account = _dealt(rng, campaign, schedule, roster.created_us, times_us)
     talks = Conversations(account, times_us, turns, np.full(len(turns), -1, np.int64))
     times = turn_times(rng, talks, np.full(len(turns), campaign.gap_s))

@@ -15,7 +15,8 @@ PRESETS: tuple[Campaign, ...] = (
         source=_FEBRUARY,
         disclosed="More than 150,000 exchanges: synchronised traffic, shared payment, load balancing, elicited "
         "reasoning and rubric grading; one prompt varied over hundreds of accounts.",
-        assumed="900 accounts over 24 days.",
+        assumed="900 accounts over 24 days. Load balancing: one queue drained at a steady pace.",
+        dispatch="paced",
         accounts=900,
         exchanges=150_000,
         days=24,
@@ -24,7 +25,7 @@ PRESETS: tuple[Campaign, ...] = (
         instruction_share=0.45,
         accounts_per_card=5.0,
         card_shared=0.6,
-        unsteadiness=0.05,
+        unsteadiness=0.02,
         cover_share=0.3,
     ),
     Campaign(
@@ -87,7 +88,8 @@ PRESETS: tuple[Campaign, ...] = (
         disclosed="More than 151 million exchanges in three months, 3 million a day at the peak on more than 3,500 "
         "accounts (857 a day each); a pool of about 5,000 was banned, and traffic failed over. The report "
         "also tells of one fixed prompt injected into every request.",
-        assumed="Two waves of bans; the reserve works within half an hour.",
+        assumed="Two waves of bans; the reserve works within half an hour. What fails over as one is one paced queue.",
+        dispatch="paced",
         accounts=3_500,
         exchanges=151_000_000,
         days=90,
@@ -97,6 +99,7 @@ PRESETS: tuple[Campaign, ...] = (
         ban_share=0.72,
         instruction_share=1.0,
         instructions=1,
+        unsteadiness=0.02,
         topics=_AGENTIC,
         elicitation_share=0.3,
         turns_mean=3.0,
