@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stillwatch.range.campaign import Campaign
+from stillwatch.range.countries import UTC_OFFSET_H
 from stillwatch.range.draft import Draft
 from stillwatch.range.operation import _taking_turns, operated, span
 from stillwatch.range.presets import DEMO, PRESETS, preset
@@ -130,6 +131,29 @@ def test_load_balancing_is_paced_where_it_was_disclosed() -> None:
     assert paced == {"anthropic-2026-02-150k", "anthropic-2026-09-151m"}
     with pytest.raises(ValueError, match="dispatch"):
         replace(SMALL, dispatch="at random")
+
+
+def test_accounts_with_hours_of_their_own_sleep() -> None:
+    roster, extraction, _ = ran(replace(SMALL, dispatch="own hours", cover_share=0.0))
+    assert len(extraction) == pytest.approx(12_000, rel=0.05)
+    local = (extraction.time_us / HOUR_US + UTC_OFFSET_H[roster.country[extraction.account]]) % 24
+    night = (local > 3.5) & (local < 5.5)
+    assert night.mean() < 0.03  # A twelfth of the day; the round-the-clock dispatcher fills it.
+    begin, end = span(SMALL, WINDOW)
+    assert extraction.time_us.min() >= begin and extraction.time_us.max() < end + HOUR_US
+    _, dealt, _ = ran(SMALL)
+    local = (dealt.time_us / HOUR_US + UTC_OFFSET_H[roster.country[dealt.account]]) % 24
+    assert ((local > 3.5) & (local < 5.5)).mean() > 0.06
+
+
+def test_a_campaign_can_be_one_account_or_one_exchange_an_account() -> None:
+    _, extraction, _ = ran(replace(SMALL, accounts=1, exchanges=900, turns_mean=1.0))
+    assert len(extraction) == 900 and not extraction.account.any()
+    lone = replace(
+        SMALL, exchanges=60, turns_mean=1.0, dispatch="paced", on_duty_share=1.0, shift_h=999.0, volume_spread=0.0
+    )
+    _, extraction, _ = ran(lone)
+    assert len(extraction) == 60 and len(np.unique(extraction.account)) >= 55
 
 
 def test_a_ban_is_answered_by_the_reserve() -> None:

@@ -13,7 +13,7 @@ import pytest
 from stillwatch.exchange.schema import ACCOUNT_SCHEMA, EXCHANGE_SCHEMA
 from stillwatch.range import simulation
 from stillwatch.range.presets import preset
-from stillwatch.range.simulation import START, Simulation, campaign_exchanges, simulate
+from stillwatch.range.simulation import START, Simulation, campaign_exchanges, campaign_traffic, simulate
 
 SPEC = Simulation(benign=120, scale=0.01, days=7, seed=5, campaigns=(preset("anthropic-2026-09-300k"),))
 
@@ -136,6 +136,17 @@ def test_a_campaign_alone_has_the_columns_that_are_asked_for() -> None:
     assert 0 < len(bare) < len(exchanges)
     with pytest.raises(KeyError, match="colour"):
         campaign_exchanges(campaign, 3, start, 9, scale=0.03, columns=("colour",))
+
+
+def test_a_campaigns_truth_goes_with_its_traffic() -> None:
+    traffic = campaign_traffic(preset("gtig-2026-02-coercion"), 3, START, 9, scale=0.03)
+    ids = traffic.accounts["account_id"].take(pa.array(traffic.account))
+    assert ids.equals(traffic.exchanges["account_id"])
+    assert (traffic.exchanges["timestamp"].cast(pa.int64()).to_numpy() == traffic.time_us).all()
+    bare = campaign_traffic(preset("gtig-2026-02-coercion"), 3, START, 9, scale=0.03, cover=False)
+    answered = pc.equal(bare.exchanges["status"], 200).to_numpy(zero_copy_only=False)
+    assert (bare.extraction == answered).all()
+    assert 0 < traffic.extraction.sum() < len(traffic.extraction)
 
 
 @pytest.mark.parametrize(

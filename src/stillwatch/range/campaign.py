@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
-Dispatch = Literal["paced", "poisson"]
+Dispatch = Literal["paced", "poisson", "own hours"]
 Mix = tuple[tuple[str, float], ...]
 
 
@@ -72,7 +72,9 @@ class Campaign:
     cover_share: float = 0.25  # Exchanges of everyday use for each one that extracts.
 
     # Pace.
-    dispatch: Dispatch = "poisson"  # Paced: one queue is drained at a steady rate and dealt to whoever is due.
+    # Paced: one queue is drained at a steady rate and dealt to whoever is due. Own hours: there is no dispatcher; each
+    # account works when a person of its country would.
+    dispatch: Dispatch = "poisson"
     shift_h: float = 4.0  # How long an account is on duty before the dispatcher turns to others.
     on_duty_share: float = 0.4
     night_pause_h: float = 0.0
@@ -90,7 +92,9 @@ class Campaign:
             ):
                 raise ValueError(f"{self.name}: {field.name} must lie in [0, 1], not {value}")
         if self.dispatch not in get_args(Dispatch):
-            raise ValueError(f"{self.name}: dispatch must be paced or poisson, not {self.dispatch!r}")
+            raise ValueError(
+                f"{self.name}: dispatch must be one of {', '.join(get_args(Dispatch))}, not {self.dispatch!r}"
+            )
         if self.accounts < 1 or self.exchanges < 1 or self.days <= 0:
             raise ValueError(f"{self.name}: accounts, exchanges and days must be positive")
         if not 0 <= self.night_pause_h < 24 or self.shift_h <= 0:
@@ -106,7 +110,7 @@ class Campaign:
         """
         if scale <= 0 or days <= 0:
             raise ValueError(f"scale and days must be positive, not {scale} and {days}")
-        accounts = max(4, round(self.accounts * scale))
+        accounts = max(min(4, self.accounts), round(self.accounts * scale))
         reserve = round(accounts * self.standby_share)
         part = min(1.0, days / self.days)
-        return accounts, reserve, max(4 * accounts, round(self.exchanges * scale * part))
+        return accounts, reserve, max(min(4 * accounts, self.exchanges), round(self.exchanges * scale * part))

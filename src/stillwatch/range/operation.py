@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from stillwatch.range.networks import (
     own_address,
     shared_exit,
 )
-from stillwatch.range.rhythm import DAY_US, HOUR_US, RHYTHM, RHYTHMS, Window, no_appointments
+from stillwatch.range.rhythm import DAY_US, HOUR_US, RHYTHM, RHYTHMS, Window, no_appointments, starts
 from stillwatch.range.roster import CHOICES, EXITS, NEVER_US, PLANS, RELEASED, Integers, Keys, Numbers, Roster
 from stillwatch.range.texts.elicitation import ELICITATION
 from stillwatch.range.texts.instructions import TASK
@@ -287,6 +287,23 @@ def _dealt(
     return account
 
 
+def _by_own_hours(
+    rng: np.random.Generator, campaign: Campaign, schedule: Schedule, roster: Roster, window: Window, count: int
+) -> tuple[Integers, Integers]:
+    """Return account and time of conversations that nobody deals out, in order of time: each keeps a person's hours."""
+    weight = np.exp(campaign.volume_spread * rng.standard_normal(len(roster)))
+    weight *= (schedule.from_us < schedule.end_us) & (roster.created_us < schedule.end_us)
+    account = rng.choice(len(roster), size=count, p=weight / weight.sum()).astype(np.int64)
+    service = replace(
+        roster,
+        active_from_us=np.maximum(roster.created_us, np.minimum(schedule.from_us, schedule.end_us - HOUR_US)),
+        active_to_us=np.minimum(np.minimum(schedule.shut_us, schedule.end_us), window.end_us),
+    )
+    times, _ = starts(rng, service, account, window, no_appointments(len(roster)))
+    order = np.argsort(times, kind="stable")
+    return account[order], times[order]
+
+
 def _extraction_plan(
     rng: np.random.Generator, campaign: Campaign, salt: int, turn: Integers, conversation: Integers
 ) -> PromptPlan:
@@ -342,8 +359,11 @@ def operated(
     schedule = _scheduled(rng, campaign, working, reserve, window)
     roster = _roster(rng, campaign, number, schedule, extracts, window)
     turns = turns_drawn(rng, np.full(max(1, round(extracts / campaign.turns_mean)), campaign.turns_mean))
-    times_us = _pool_times(rng, campaign, schedule, turns)
-    account = _dealt(rng, campaign, schedule, roster.created_us, times_us)
+    if campaign.dispatch == "own hours":
+        account, times_us = _by_own_hours(rng, campaign, schedule, roster, window, len(turns))
+    else:
+        times_us = _pool_times(rng, campaign, schedule, turns)
+        account = _dealt(rng, campaign, schedule, roster.created_us, times_us)
     talks = Conversations(account, times_us, turns, np.full(len(turns), -1, np.int64))
     times = turn_times(rng, talks, np.full(len(turns), campaign.gap_s))
     talk = np.repeat(np.arange(len(turns)), turns)

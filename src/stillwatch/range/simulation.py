@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from stillwatch.range.benign import benign
 from stillwatch.range.campaign import Campaign
@@ -86,7 +87,7 @@ def window_of(start: dt.datetime, days: int) -> Window:
     return Window(start_us, days, release_us)
 
 
-def _stream(seed: int, name: str) -> np.random.Generator:
+def stream(seed: int, name: str) -> np.random.Generator:
     """Return the randomness of one part, which stays the same whatever other parts there are."""
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
@@ -96,11 +97,11 @@ def _composed(spec: Simulation, progress: Progress) -> tuple[Roster, Draft]:
     window = window_of(spec.start, spec.days)
     steps = 1 + len(spec.campaigns)
     progress("composing accounts", 0, steps)
-    roster, drafts = benign(_stream(spec.seed, "benign"), spec.benign, window)
+    roster, drafts = benign(stream(spec.seed, "benign"), spec.benign, window)
     rosters, before = [roster], len(roster)
     for number, campaign in enumerate(spec.campaigns):
         progress("composing accounts", 1 + number, steps)
-        roster, more = operated(_stream(spec.seed, campaign.name), campaign, number, spec.scale, window)
+        roster, more = operated(stream(spec.seed, campaign.name), campaign, number, spec.scale, window)
         for draft in more:
             draft.account[:] += before
         before += len(roster)
@@ -200,6 +201,52 @@ def simulate(spec: Simulation, out: Path, progress: Progress | None = None, forc
     return summary
 
 
+@dataclass(frozen=True, eq=False)
+class CampaignTraffic:
+    """One campaign's traffic with its truth.
+
+    Attributes:
+        accounts: A table of ``ACCOUNT_SCHEMA``.
+        exchanges: A table of ``EXCHANGE_SCHEMA``, in order of time.
+        account: Shape (exchanges,), rows of ``accounts``.
+        time_us: Shape (exchanges,), microseconds since 1970.
+        extraction: Shape (exchanges,). Whether the exchange was answered and its answer was taken away.
+    """
+
+    accounts: pa.Table
+    exchanges: pa.Table
+    account: Integers
+    time_us: Integers
+    extraction: NDArray[np.bool_]
+
+
+def campaign_traffic(
+    campaign: Campaign, seed: int, start: dt.datetime, days: int, scale: float = 1.0, cover: bool = True
+) -> CampaignTraffic:
+    """Return one campaign's traffic, to be mixed into traffic that is already there.
+
+    Args:
+        campaign: Its habits.
+        seed: Of the randomness.
+        start: When the window begins, with a time zone.
+        days: Length of the window; a longer campaign is cut off at its end.
+        scale: Factor on accounts and exchanges.
+        cover: Whether everyday traffic of the campaign's accounts is included.
+
+    Raises:
+        ValueError: If ``start`` has no time zone, or scale or days is not positive.
+    """
+    window = window_of(start, days)
+    roster, drafts = operated(stream(seed, campaign.name), campaign, 0, scale, window)
+    draft = joined_drafts(drafts if cover else drafts[:1])
+    draft = draft.take(np.argsort(draft.time_us, kind="stable"))
+    account_id = account_ids(roster)
+    ids = exchange_ids(0, len(draft), seed ^ zlib.crc32(campaign.name.encode()))
+    table = exchange_table(draft, ids, account_id)
+    answered = draft.extraction & (draft.status == 200)
+    return CampaignTraffic(account_table(roster, account_id), table, draft.account, draft.time_us, answered)
+
+
 def campaign_exchanges(
     campaign: Campaign,
     seed: int,
@@ -227,15 +274,10 @@ def campaign_exchanges(
         ValueError: If ``start`` has no time zone, or scale or days is not positive.
         KeyError: If a column does not exist.
     """
-    window = window_of(start, days)
-    roster, drafts = operated(_stream(seed, campaign.name), campaign, 0, scale, window)
-    draft = joined_drafts(drafts if cover else drafts[:1])
-    draft = draft.take(np.argsort(draft.time_us, kind="stable"))
-    account_id = account_ids(roster)
-    ids = exchange_ids(0, len(draft), seed ^ zlib.crc32(campaign.name.encode()))
-    table = exchange_table(draft, ids, account_id)
+    traffic = campaign_traffic(campaign, seed, start, days, scale, cover)
+    table = traffic.exchanges
     wanted = table.schema.names if columns is None else [name for name in table.schema.names if name in set(columns)]
     unknown = set(columns or ()) - set(table.schema.names)
     if unknown:
         raise KeyError(f"no exchange column is called {min(unknown)!r}")
-    return account_table(roster, account_id), table.select(wanted)
+    return traffic.accounts, table.select(wanted)
