@@ -1,0 +1,103 @@
+"""``stillwatch range``: what an operator gains by giving up signals, and where detection ends."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from stillwatch.range.cells import Cells
+from stillwatch.range.duel.duel import Rules, fight
+from stillwatch.range.duel.picture import picture
+from stillwatch.range.duel.prices import SHIPPED, load_prices
+from stillwatch.range.duel.table import duel_table
+from stillwatch.store.atomic import atomic_files
+
+KEPT = "kept"  # Results of single simulations, so that an interrupted run goes on.
+
+application = typer.Typer(
+    name="range",
+    help="Play campaigns against the detector: a duel step by step, and the limits of detection.",
+    no_args_is_help=True,
+)
+
+
+@application.command()
+def duel(
+    out: Annotated[Path, typer.Option("--out", help="Folder for duel.json, duel.svg and what is kept to resume.")],
+    benign: Annotated[int, typer.Option("--benign", min=16, help="Honest accounts at scale 1.")] = 2000,
+    days: Annotated[int, typer.Option("--days", min=3, help="Length of the simulated time.")] = 12,
+    budget: Annotated[float, typer.Option("--budget", help="The operator's dollars at scale 1.")] = 600.0,
+    prices: Annotated[
+        Path, typer.Option("--prices", help="YAML of prices; `stillwatch range prices` prints the one shipped.")
+    ] = SHIPPED,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The first of the seeds.")] = 7,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Seeds, one after the other.")] = 2,
+    scale: Annotated[float, typer.Option("--scale", help="Factor on honest accounts and on the budget.")] = 1.0,
+    level: Annotated[
+        float, typer.Option("--level", min=0.0001, max=0.5, help="False-discovery level of the scan.")
+    ] = 0.05,
+    as_json: Annotated[bool, typer.Option("--json", help="Print duel.json instead of a table.")] = False,
+) -> None:
+    """Let an operator that knows the detector give up one signal after another, and see what it costs.
+
+    Each step is bought from the same budget at stated prices, simulated within honest traffic and scanned in earnest:
+    how many accounts are flagged, how many exchanges get away before, and at what price each. Both extremes, all
+    through one account and one exchange an account, are played too. An interrupted duel goes on where it stopped.
+
+    Example: stillwatch range duel --out duel
+    """
+    seeds = tuple(range(seed, seed + repeats))
+    Console(stderr=True).print(f"seeds {' '.join(map(str, seeds))}")
+    with _complaints(), _bars(quiet=as_json) as progress:
+        rules = Rules(load_prices(prices), budget, benign, days, seeds, scale, level)
+        found = fight(rules, Cells(out / KEPT), progress)
+        said = orjson.dumps(found.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        with atomic_files(out) as staging:
+            (staging / "duel.json").write_bytes(said)
+            (staging / "duel.svg").write_text(picture(found), encoding="utf-8")
+    if as_json:
+        typer.echo(said.decode(), nl=False)
+        return
+    Console().print(duel_table(found))
+    typer.echo(f"Written to {out}: duel.json, duel.svg")
+
+
+@application.command()
+def prices() -> None:
+    """Print the shipped prices with their sources: a YAML file to be edited and named with --prices.
+
+    Example: stillwatch range prices > prices.yaml
+    """
+    typer.echo(SHIPPED.read_text(encoding="utf-8"), nl=False)
+
+
+@contextlib.contextmanager
+def _complaints() -> Iterator[None]:
+    """Turn what went wrong into a sentence and an exit code: 2 for the caller's mistake, 130 for an interrupt."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        typer.echo(f"stillwatch: {error}", err=True)
+        raise typer.Exit(2) from error
+    except KeyboardInterrupt:
+        typer.echo("stillwatch: interrupted; the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
+
+
+@contextlib.contextmanager
+def _bars(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as bars:
+        task = bars.add_task("")
+
+        def progress(what: str, done: int, total: int) -> None:
+            bars.update(task, description=what, completed=done, total=total)
+
+        yield progress

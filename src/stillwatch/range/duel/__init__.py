@@ -1,0 +1,1 @@
+"""The duel: an operator that knows the detector gives up one signal after another, and pays for each."""
