@@ -1,0 +1,1 @@
+"""Doors beside the proxy: plug-ins, decision services and pushed verdicts for gateways that a provider already runs."""

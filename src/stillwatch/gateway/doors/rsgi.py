@@ -1,0 +1,141 @@
+"""Small HTTP services on granian: a question in, an answer out, and everything that can go wrong in between."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+import orjson
+
+from stillwatch.response.command import PROBLEM_JSON
+
+_LOG = logging.getLogger(__name__)
+JSON = "application/json"
+_PAIRS_MOST = 64  # Parameters of an address.
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request, read whole.
+
+    Attributes:
+        path: Without the query.
+        headers: Names in lower case; of a name that comes twice the last value, so that what a gateway appends wins.
+        body: At most as long as the service allows.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response; names of headers in lower case."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+class Service(Protocol):
+    """Answers questions. Needs no socket, and so no socket to test."""
+
+    @property
+    def body_bytes_max(self) -> int:
+        """The longest body that it wants to see."""
+
+    async def answer(self, question: Question) -> Answer:
+        """Return the answer; what is wrong with a question is an answer too."""
+
+
+def json_answer(status: int, content: Any, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+    """Return an answer that holds JSON."""
+    return Answer(status, (("content-type", JSON), *headers), orjson.dumps(content))
+
+
+def problem(status: int, title: str, detail: str = "") -> Answer:
+    """Return a problem document of the general type, RFC 9457."""
+    content = {"type": "about:blank", "title": title, "status": status}
+    if detail:
+        content["detail"] = detail
+    headers = (("content-type", PROBLEM_JSON), ("cache-control", "no-store"))
+    return Answer(status, headers, orjson.dumps(content))
+
+
+class _Headers(Protocol):
+    def items(self) -> Iterable[tuple[str, str]]: ...
+
+
+class _Scope(Protocol):
+    proto: str
+    method: str
+    path: str
+    query_string: str
+    headers: _Headers
+
+
+class _Exchange(Protocol):
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
+
+    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None: ...
+
+
+class Application:
+    """Lets granian run a service.
+
+    A body that is too long is refused while it comes, before it fills memory. A fault of ours is a 500 without
+    details; the log gets the traceback, which holds neither headers nor bodies.
+    """
+
+    def __init__(self, service: Service) -> None:
+        """Keep the service."""
+        self._service = service
+
+    async def __rsgi__(self, scope: _Scope, exchange: _Exchange) -> None:
+        """Answer one request."""
+        if scope.proto != "http":
+            return
+        try:
+            answer = await self._answered(scope, exchange)
+        except Exception:
+            _LOG.exception("a request to %s failed", type(self._service).__name__)
+            answer = problem(500, "Internal error")
+        headers = list(answer.headers)
+        if answer.body:
+            exchange.response_bytes(answer.status, headers, answer.body)
+        else:
+            exchange.response_empty(answer.status, headers)
+
+    async def _answered(self, scope: _Scope, exchange: _Exchange) -> Answer:
+        headers = {name: value for name, value in scope.headers.items()}  # noqa: C416 (not a mapping, in spite of items)
+        body = b""
+        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+            read = await _read(exchange, self._service.body_bytes_max)
+            if read is None:
+                return problem(413, "Body too long", f"at most {self._service.body_bytes_max} bytes")
+            body = read
+        query = {}
+        if scope.query_string:
+            try:
+                query = dict(parse_qsl(scope.query_string, keep_blank_values=True, max_num_fields=_PAIRS_MOST))
+            except ValueError:
+                return problem(400, "Too many parameters")
+        return await self._service.answer(Question(scope.method, scope.path, query, headers, body))
+
+
+async def _read(exchange: _Exchange, bytes_max: int) -> bytes | None:
+    parts, size = [], 0
+    async for part in exchange:
+        size += len(part)
+        if size > bytes_max:
+            return None
+        parts.append(part)
+    return b"".join(parts)
