@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import networkit
 import numpy as np
 from numpy.typing import NDArray
 
 from stillwatch.campaign.linkage import Links
+from stillwatch.campaign.modularity import louvain
 
 ACCOUNTS_LEAST = 4  # Fewer accounts are no campaign, whatever ties them.
 
@@ -14,20 +14,10 @@ ACCOUNTS_LEAST = 4  # Fewer accounts are no campaign, whatever ties them.
 def communities(links: Links, accounts: int, resolution: float = 1.0, seed: int = 1) -> NDArray[np.int64]:
     """Return each account's community, -1 where it is in none of at least ``ACCOUNTS_LEAST`` accounts.
 
-    Parallel Louvain at ``resolution``: at 1 small groups merge, above it large ones break up. Both
-    are harmless here, since every community is tested afterwards and grown from its core.
-
-    Source:
-        Staudt & Meyerhenke, "Engineering Parallel Algorithms for Community Detection" (2016).
+    Louvain's method at ``resolution``: at 1 small groups merge, above it large ones break up. Both are harmless here,
+    since every community is tested afterwards and grown from its core.
     """
-    if len(links.left) == 0:
-        return np.full(accounts, -1, np.int64)
-    networkit.setSeed(seed, False)
-    networkit.setNumberOfThreads(1)  # More threads are no faster at this size, and each run would differ.
-    graph = networkit.GraphFromCoo((links.weight, (links.left, links.right)), n=accounts, weighted=True, directed=False)
-    method = networkit.community.PLM(graph, gamma=resolution)
-    method.run()
-    return renumbered(np.array(method.getPartition().getVector(), np.int64))
+    return renumbered(louvain(links, accounts, resolution, seed))
 
 
 def renumbered(partition: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stillwatch.campaign.chance import expected_strangers
 from stillwatch.campaign.communities import ACCOUNTS_LEAST, communities, renumbered
 from stillwatch.campaign.joint import VIEW_NATS_LEAST, Joint, after_growth, joint
-from stillwatch.campaign.linkage import TEXT_ACCOUNTS_MOST, TEXT_TIES, link, together
+from stillwatch.campaign.linkage import TEXT_ACCOUNTS_MOST, TEXT_TIES, joined, link
 from stillwatch.campaign.membership import IDENTITY_TIES, TIE_NATS_LEAST, TIES, Membership, Ties, grow
 from stillwatch.campaign.population import Population
 from stillwatch.campaign.sharing import kept_to_themselves, rooted
@@ -35,15 +35,17 @@ class Core:
 
     Attributes:
         graph: What drew it: identity, content, or both at once.
-        member: Shape (accounts,).
+        accounts: Shape (members,). Their rows, ascending.
         beside: The content communities where identity had a part in drawing it, else None.
         evidence: Of this one group.
+        log_e: Its nats.
     """
 
     graph: str
-    member: NDArray[np.bool_]
+    accounts: NDArray[np.int64]
     beside: NDArray[np.int64] | None
     evidence: Joint
+    log_e: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +93,14 @@ def identity(population: Population) -> NDArray[np.int64]:
     accounts = len(population)
     network = link(population.network, accounts, strangers=expected_strangers(population.network, accounts))
     views = [network, link(population.payment, accounts), link(population.mail, accounts)]
-    return communities(together(views, accounts), accounts)
+    return communities(joined(views), accounts)
 
 
 def content(population: Population) -> NDArray[np.int64]:
     """Return the communities of accounts that share rare texts and system instructions."""
     accounts = len(population)
     texts = link(population.template, accounts, TEXT_ACCOUNTS_MOST, TEXT_TIES)
-    return communities(together([texts, link(population.system, accounts)], accounts), accounts, CONTENT_RESOLUTION)
+    return communities(joined([texts, link(population.system, accounts)]), accounts, CONTENT_RESOLUTION)
 
 
 def meet(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -126,8 +128,15 @@ def draw(population: Population, what: NDArray[np.int64]) -> list[Core]:
             by_identity = drew
         elif name == "both" and by_identity is not None and len(groups):
             drew = drew.with_view("template", by_identity, _parents(drawn, who))
-        cores += [Core(name, drawn == k, beside, drew.take(np.array([k]))) for k in range(len(groups))]
+        members = _by_group(drawn, groups.sizes)
+        cores += [Core(name, members[k], beside, drew.take(k), nats) for k, nats in enumerate(drew.log_e.tolist())]
     return cores
+
+
+def _by_group(partition: NDArray[np.int64], sizes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the rows of each group's accounts, ascending."""
+    order = np.argsort(partition, kind="stable")
+    return np.split(order, len(partition) - np.cumsum(sizes[::-1])[::-1])[1:]
 
 
 def detect(population: Population, level: float) -> Detection:
@@ -155,7 +164,7 @@ def detect(population: Population, level: float) -> Detection:
     flagged = e_benjamini_hochberg(log_e, level)[: len(candidates)] if len(log_e) else np.zeros(0, bool)
     score = np.full(len(population), NO_GROUP_NATS)
     for core in cores:
-        score[core.member] = np.maximum(score[core.member], min(core.evidence.log_e[0], UNGROWN_NATS_MOST))
+        score[core.accounts] = np.maximum(score[core.accounts], min(core.log_e, UNGROWN_NATS_MOST))
     grouped = np.flatnonzero(partition >= 0)
     odds = np.array([candidate.membership.log_odds for candidate in candidates])
     if len(candidates):
@@ -182,7 +191,7 @@ def _without_bystanders(
     core, tied = np.zeros(len(population), bool), np.zeros(len(population), bool)
     identity_rows = [k for k, tie in enumerate(TIES) if tie.name in IDENTITY_TIES]
     for group, candidate in enumerate(candidates):
-        core |= candidate.core.member & (partition == group)
+        core[candidate.core.accounts] |= partition[candidate.core.accounts] == group
         close = (candidate.membership.by_tie[identity_rows] >= TIE_NATS_LEAST).any(axis=0)
         tied |= close & (partition == group)
     shared_values = (groups.payment, groups.network, groups.own_mail)
@@ -204,45 +213,48 @@ def _grown(population: Population, cores: list[Core]) -> tuple[tuple[Candidate, 
     ties = Ties(population)
     partition = np.full(len(population), -1, np.int64)
     candidates: list[Candidate] = []
-    promising = [core for core in cores if core.evidence.log_e[0] > CANDIDATE_NATS and core.evidence.enough_views[0]]
+    promising = [core for core in cores if core.log_e > CANDIDATE_NATS and core.evidence.enough_views[0]]
     for core in _strongest(promising):
         _admit(ties, core, partition, candidates)
     looked_again = _remainders(population, cores, partition >= 0) if candidates else []
-    for core in _strongest([core for core in looked_again if core.evidence.log_e[0] > REMAINDER_NATS]):
+    for core in _strongest([core for core in looked_again if core.log_e > REMAINDER_NATS]):
         _admit(ties, core, partition, candidates)
     return tuple(candidates), partition, looked_again
 
 
 def _strongest(cores: list[Core]) -> list[Core]:
-    return sorted(cores, key=lambda core: -core.evidence.log_e[0])[:CANDIDATES_MOST]
+    return sorted(cores, key=lambda core: -core.log_e)[:CANDIDATES_MOST]
 
 
 def _remainders(population: Population, cores: list[Core], taken: NDArray[np.bool_]) -> list[Core]:
     """Return what is left of communities of which a good part is taken: they may have been drawn too wide."""
     found = []
     for graph in ("identity", "content"):
-        rests = [core.member & ~taken for core in cores if core.graph == graph and _torn(core, taken)]
+        torn = [core.accounts for core in cores if core.graph == graph and _torn(core, taken)]
+        rests = [accounts[~taken[accounts]] for accounts in torn]
         beside = next((core.beside for core in cores if core.graph == graph), None)
         part = np.full(len(population), -1, np.int64)
         for k, rest in enumerate(rests):
             part[rest] = k
         left = joint(Groups(population, part, beside))
-        found += [Core(graph, rest, beside, left.take(np.array([k]))) for k, rest in enumerate(rests)]
+        nats = left.log_e.tolist()
+        found += [Core(graph, rest, beside, left.take(k), nats[k]) for k, rest in enumerate(rests)]
     return found
 
 
 def _torn(core: Core, taken: NDArray[np.bool_]) -> bool:
-    gone = int((core.member & taken).sum())
-    size = int(core.member.sum())
+    gone, size = int(taken[core.accounts].sum()), len(core.accounts)
     return gone >= TORN_SHARE * size and size - gone >= ACCOUNTS_LEAST
 
 
 def _admit(ties: Ties, core: Core, partition: NDArray[np.int64], candidates: list[Candidate]) -> None:
     """Grow one core into a candidate, in place, unless earlier candidates hold too much of it."""
     taken = partition >= 0
-    if (core.member & taken).any() and (core.member & taken).sum() > OVERLAP_MOST * core.member.sum():
+    if taken[core.accounts].sum() > OVERLAP_MOST * len(core.accounts):
         return
-    membership = grow(ties, core.member)
+    begun = np.zeros(len(partition), bool)
+    begun[core.accounts] = True
+    membership = grow(ties, begun)
     member = membership.member & ~taken
     if member.sum() >= ACCOUNTS_LEAST and 2 * member.sum() >= membership.member.sum():
         partition[member] = len(candidates)

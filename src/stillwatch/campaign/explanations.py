@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from stillwatch.campaign.population import Incidence, Population
 from stillwatch.campaign.sharing import Shared, hubs, shared
 from stillwatch.campaign.view import Groups
 
@@ -63,10 +64,14 @@ def _place(groups: Groups) -> NDArray[np.float64]:
     network = groups.population.network
     if network.empty:
         return np.full(len(groups), MISFIT_NATS_MOST)
-    order = np.lexsort((network.weight, network.account))
-    main = order[np.append(network.account[order][1:] != network.account[order][:-1], True)]
-    rows = shared(network.take(main), groups.partition)
+    rows = shared(groups.population.once(_main_addresses), groups.partition)
     return _lacking(_on_hub(groups, rows), groups.sizes, 0.8) + _sleepless(groups)
+
+
+def _main_addresses(population: Population) -> Incidence:
+    network = population.network
+    order = np.lexsort((network.weight, network.account))
+    return network.take(order[np.append(network.account[order][1:] != network.account[order][:-1], True)])
 
 
 def _sleepless(groups: Groups) -> NDArray[np.float64]:

@@ -63,9 +63,9 @@ class Joint:
         by_view[row] = other.by_view[row, groups]
         return Joint(by_view, self.misfit)
 
-    def take(self, groups: NDArray[np.int64]) -> Joint:
-        """Return the evidence of some groups, in that order."""
-        return Joint(self.by_view[:, groups], self.misfit[:, groups])
+    def take(self, group: int) -> Joint:
+        """Return the evidence of one group."""
+        return Joint(self.by_view[:, [group]], self.misfit[:, [group]])
 
 
 def joint(groups: Groups) -> Joint:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillwatch.campaign.population import Incidence
+from stillwatch.statistics.compiled import compiled
 
 ACCOUNTS_MOST = 64  # A value that more accounts hold links nobody.
 TIES = 4  # Ties an account and value, forward in the ring.
@@ -54,34 +55,68 @@ def link(
         strangers: Shape (values,). How many others are to be expected on each value by chance; the weight falls by
             their part of those who are there. None: nobody.
     """
-    kept = (view.frequency[view.value] >= 2) & (view.frequency[view.value] <= most)
-    value, account = view.value[kept], view.account[kept]
-    order = np.argsort(value, kind="stable")
-    value, account = value[order], account[order]
-    size = view.frequency[value]
-    begin = np.searchsorted(value, value, "left")
-    place = np.arange(len(value)) - begin
-    reach = np.minimum(ties, size // 2)
-    left, right, weight, tied_rows = [], [], [], []
-    for step in range(1, ties + 1):
-        # In a ring of 2 * step accounts the opposite account would be tied twice.
-        tied = (reach >= step) & ~((size == 2 * step) & (place >= step))
-        tied_rows.append(tied)
-        left.append(account[tied])
-        right.append(account[begin[tied] + (place[tied] + step) % size[tied]])
-        weight.append(np.log(accounts / size[tied]) / reach[tied])
+    by_chance = np.zeros(0)
     if strangers is not None:
-        by_chance = 1 - strangers / np.maximum(view.frequency - 1, 1)
-        weight = [w * np.clip(by_chance[value[t]], 0.0, 1.0) for w, t in zip(weight, tied_rows, strict=True)]
-    a, b, w = np.concatenate(left), np.concatenate(right), np.concatenate(weight)
-    different = (a != b) & (w > 0)
-    return Links(np.minimum(a, b)[different], np.maximum(a, b)[different], w[different])
+        by_chance = np.clip(1 - strangers / np.maximum(view.frequency - 1, 1), 0.0, 1.0)
+    return Links(*_rings(view.account, view.value, view.frequency, accounts, most, ties, by_chance))
+
+
+@compiled
+def _rings(
+    account: NDArray[np.int64],
+    value: NDArray[np.int64],
+    frequency: NDArray[np.int64],
+    accounts: int,
+    most: int,
+    ties: int,
+    by_chance: NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Tie the accounts of each value in a ring; of each value the holders are put side by side first."""
+    begin = np.full(len(frequency), -1)
+    rows, made = 0, 0
+    for v in range(len(frequency)):
+        if 2 <= frequency[v] <= most:
+            begin[v] = rows
+            rows += frequency[v]
+            made += frequency[v] * min(ties, frequency[v] // 2)
+    holder = np.empty(rows, np.int64)
+    at = begin.copy()
+    for row in range(len(account)):
+        if begin[value[row]] >= 0:
+            holder[at[value[row]]] = account[row]
+            at[value[row]] += 1
+    left, right, weight = np.empty(made, np.int64), np.empty(made, np.int64), np.empty(made)
+    made = 0
+    for v in range(len(frequency)):
+        if begin[v] < 0:
+            continue
+        size = frequency[v]
+        reach = min(ties, size // 2)
+        each = np.log(accounts / size) / reach
+        if len(by_chance) > 0:
+            each *= by_chance[v]
+        if each <= 0.0:
+            continue
+        for step in range(1, reach + 1):
+            # In a ring of 2 * step accounts the opposite account would be tied twice.
+            for place in range(step if size == 2 * step else size):
+                a, b = holder[begin[v] + place], holder[begin[v] + (place + step) % size]
+                if a != b:
+                    left[made], right[made], weight[made] = min(a, b), max(a, b), each
+                    made += 1
+    return left[:made].copy(), right[:made].copy(), weight[:made].copy()
+
+
+def joined(parts: list[Links]) -> Links:
+    """Return the ties of several views; two accounts may be tied by more than one."""
+    left = np.concatenate([np.zeros(0, np.int64), *[part.left for part in parts]])
+    right = np.concatenate([np.zeros(0, np.int64), *[part.right for part in parts]])
+    return Links(left, right, np.concatenate([np.zeros(0), *[part.weight for part in parts]]))
 
 
 def together(parts: list[Links], accounts: int) -> Links:
     """Return one tie a pair, with the sum of its weights over views."""
-    left = np.concatenate([part.left for part in parts]) if parts else np.zeros(0, np.int64)
-    right = np.concatenate([part.right for part in parts]) if parts else np.zeros(0, np.int64)
-    weight = np.concatenate([part.weight for part in parts]) if parts else np.zeros(0)
-    pair, place = np.unique(left * accounts + right, return_inverse=True)
-    return Links(pair // accounts, pair % accounts, np.bincount(place, weight, minlength=len(pair)).astype(np.float64))
+    both = joined(parts)
+    pair, place = np.unique(both.left * accounts + both.right, return_inverse=True)
+    weight = np.bincount(place, both.weight, minlength=len(pair))
+    return Links(pair // accounts, pair % accounts, weight.astype(np.float64))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +15,13 @@ from numpy.typing import NDArray
 from stillwatch.footprint.footprints import DAY_US, EMPTY, HOUR_US, Footprints
 from stillwatch.footprint.words import mixed
 from stillwatch.statistics.compiled import compiled
+from stillwatch.statistics.steadiness import log_e_steady
+
+Answer = TypeVar("Answer")
 
 POPULAR_SHARE = 0.01
 POPULAR_LEAST = 40
+BUSY_EXCHANGES = 24  # An account that sent fewer is not asked how steadily it sends.
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +114,13 @@ class Population:
     def __init__(self, footprints: Footprints) -> None:
         """Keep the footprints; incidences are made when asked for."""
         self.footprints = footprints
+        self._answers: dict[Callable[[Population], object], object] = {}
+
+    def once(self, ask: Callable[[Population], Answer]) -> Answer:
+        """Return ``ask`` of this population, found out once: what several views and partitions ask is asked often."""
+        if ask not in self._answers:
+            self._answers[ask] = ask(self)
+        return cast(Answer, self._answers[ask])
 
     def __len__(self) -> int:
         """Return the number of accounts."""
@@ -208,3 +221,12 @@ class Population:
         """How many hours of the window lie before the latest exchange."""
         last = int(self.footprints.integers("last_us").max(initial=self.footprints.origin_us))
         return int(np.clip((last - self.footprints.origin_us) // HOUR_US + 1, 0, self.footprints.hours.shape[1]))
+
+    @cached_property
+    def steadiness(self) -> NDArray[np.float64]:
+        """How much steadier each busy account sends than chance allows, shape (accounts,), nats; others 0."""
+        out = np.zeros(len(self))
+        busy = np.flatnonzero(self.footprints.integers("exchanges") >= BUSY_EXCHANGES)
+        hours = self.footprints.hours[busy, : self.hours_used // 24 * 24]
+        out[busy] = log_e_steady(hours[:, 0::2], hours[:, 1::2])
+        return out

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stillwatch.campaign.population import Population
 from stillwatch.campaign.sharing import Shared, hubs, members, shared
+from stillwatch.statistics.compiled import compiled
 
 
 class Groups:
@@ -78,9 +79,9 @@ class Groups:
     @cached_property
     def hours(self) -> NDArray[np.int64]:
         """Exchanges of each group in each hour, shape (groups, whole days * 24)."""
-        order, begins = self._in_order(self.partition)
-        counts = self.population.footprints.hours[order, : self._whole_days].astype(np.int64)
-        return np.asarray(np.add.reduceat(counts, begins, axis=0))
+        out = np.zeros((len(self), self._whole_days), np.int64)
+        _add_hours(out, self.population.footprints.hours, self.partition)
+        return out
 
     @cached_property
     def active(self) -> NDArray[np.int64]:
@@ -88,27 +89,49 @@ class Groups:
 
         A class or an event has its hours in common for a reason, and counts as one.
         """
-        spread = int(self.unit.max()) + 1
-        order, begins = self._in_order(np.where(self.partition >= 0, self.partition * spread + self.unit, -1))
-        awake = self.population.footprints.hours[order, : self._whole_days] > 0
-        units = np.logical_or.reduceat(awake, begins, axis=0)
-        group = self.partition[order[begins]]
-        first = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
-        return np.asarray(np.add.reduceat(units, first, axis=0, dtype=np.int64))
+        inside = np.flatnonzero(self.partition >= 0)
+        order = inside[np.lexsort((self.unit[inside], self.partition[inside]))]
+        out = np.zeros((len(self), self._whole_days), np.int64)
+        _add_active(out, self.population.footprints.hours, order, self.partition, self.unit)
+        return out
 
     @property
     def _whole_days(self) -> int:
         return self.population.hours_used // 24 * 24
 
-    def _in_order(self, key: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the accounts with a key of at least 0 in its order, and where each key begins."""
-        inside = np.flatnonzero(key >= 0)
-        order = inside[np.argsort(key[inside], kind="stable")]
-        return order, np.flatnonzero(np.append(True, key[order][1:] != key[order][:-1]))
-
     def hub(self, rows: Shared) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the value that most members of each group hold and how many do."""
         return hubs(rows, len(self))
+
+
+@compiled
+def _add_hours(out: NDArray[np.int64], hours: NDArray[np.uint16], partition: NDArray[np.int64]) -> None:
+    for account in range(len(partition)):
+        group = partition[account]
+        if group >= 0:
+            for hour in range(out.shape[1]):
+                out[group, hour] += np.int64(hours[account, hour])
+
+
+@compiled
+def _add_active(
+    out: NDArray[np.int64],
+    hours: NDArray[np.uint16],
+    order: NDArray[np.int64],
+    partition: NDArray[np.int64],
+    unit: NDArray[np.int64],
+) -> None:
+    """Count units with an active account in each hour; ``order`` has each unit's accounts of a group side by side."""
+    counted = np.full(out.shape[1], -1)  # The place in the order where the unit that counted last in an hour begins.
+    begin = 0
+    for at in range(len(order)):
+        account = order[at]
+        if partition[account] != partition[order[begin]] or unit[account] != unit[order[begin]]:
+            begin = at
+        for hour in range(out.shape[1]):
+            if hours[account, hour] > 0 and counted[hour] != begin:
+                counted[hour] = begin
+                out[partition[account], hour] += 1
 
 
 @dataclass(frozen=True, slots=True)

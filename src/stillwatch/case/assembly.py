@@ -88,7 +88,7 @@ def campaign(finding: Finding, population: Population, models: Mapping[int, str]
     footprints, member = population.footprints, finding.member
     rows = np.flatnonzero(member)
     groups = Groups(population, np.where(member, 0, -1))
-    evidence = finding.detection.evidence.take(np.array([finding.group]))
+    evidence = finding.detection.evidence.take(finding.group)
     drawn = finding.detection.candidates[finding.group].core.graph
     prompts = int(footprints.integers("prompts")[rows].sum())
     flagged_us = int(finding.flagged_at_us[rows].min())
@@ -124,28 +124,30 @@ def look_alikes(detection: Detection, flagged: NDArray[np.bool_]) -> tuple[LookA
     """
     seen = flagged.copy()
     found: list[LookAlike] = []
-    for core in sorted(detection.cores, key=lambda core: -core.evidence.log_e[0]):
-        if len(found) == LOOK_ALIKES_MOST or core.evidence.log_e[0] <= LOOK_ALIKE_NATS:
+    for core in sorted(detection.cores, key=lambda core: -core.log_e):
+        if len(found) == LOOK_ALIKES_MOST or core.log_e <= LOOK_ALIKE_NATS:
             break
-        if (core.member & seen).mean() > 0.5 * core.member.mean():
+        if seen[core.accounts].mean() > 0.5:
             continue
-        seen |= core.member
+        seen[core.accounts] = True
         found.append(_look_alike(detection, core))
     return tuple(found)
 
 
 def _look_alike(detection: Detection, core: Core) -> LookAlike:
     population = detection.population
-    groups = Groups(population, np.where(core.member, 0, -1), core.beside)
+    partition = np.full(len(population), -1, np.int64)
+    partition[core.accounts] = 0
+    groups = Groups(population, partition, core.beside)
     views = _views(core.evidence, groups, detection.content, core.graph)
     speaking = [view.view for view in sorted(views, key=lambda view: -view.log_e) if view.log_e >= 1.0]
     best = EXPLANATIONS[int(core.evidence.against[:, 0].argmin())]
     drawn = {"identity": "who they are", "content": "what they send", "both": "who they are and what they send"}
-    rows = np.flatnonzero(core.member)
+    rows = core.accounts
     return LookAlike(
         accounts=len(rows),
         exchanges=int(population.footprints.integers("exchanges")[rows].sum()),
-        log_e=float(core.evidence.log_e[0]),
+        log_e=core.log_e,
         resembles=f"drawn together by {drawn[core.graph]}"
         + (f"; {', '.join(name.replace('_', '-') for name in speaking)} spoke for a campaign" if speaking else ""),
         explanation=f"{best.name}: {best.claim}",

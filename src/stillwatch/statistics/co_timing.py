@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
+from stillwatch.statistics.compiled import compiled
+
 HONEST_SHAPE = 4.0  # Gamma shape of the honest hours: rates that swing by half from hour to hour are honest.
 JOINT_SHAPES = (0.2, 0.6, 1.5)  # Shapes of jointly driven hours: bursts and silences.
 
@@ -27,25 +29,40 @@ def log_e_joint_hours(active: NDArray[np.int64]) -> NDArray[np.float64]:
         Negative binomial against negative binomial of larger shape; Clauset & Eagle (arXiv:1211.7343) for the daily
         rhythm as the null of co-activity.
     """
-    count = active.astype(np.float64)
-    by_day = count.sum(axis=2, keepdims=True)
-    by_hour = count.sum(axis=1, keepdims=True)
-    whole = np.maximum(count.sum(axis=(1, 2), keepdims=True), 1)
-    mean = np.maximum(by_day * by_hour / whole, 1e-9)
-    used = (by_day > 0) & (by_hour > 0)
-    honest = _log_negative_binomial(count, mean, HONEST_SHAPE)
-    parts = [
-        np.where(used, _log_negative_binomial(count, mean, shape) - honest, 0.0).sum(axis=(1, 2))
-        for shape in JOINT_SHAPES
-    ]
-    return np.asarray(logsumexp(np.stack(parts), axis=0) - np.log(len(JOINT_SHAPES)))
+    shapes = np.array([HONEST_SHAPE, *JOINT_SHAPES])
+    counts = np.arange(int(active.max(initial=0)) + 1)
+    tables = gammaln(counts + shapes[:, None]) - gammaln(shapes[:, None])
+    parts = _ratios(np.ascontiguousarray(active, np.int64), shapes, tables)
+    return np.asarray(logsumexp(parts, axis=0) - np.log(len(JOINT_SHAPES)))
 
 
-def _log_negative_binomial(count: NDArray[np.float64], mean: NDArray[np.float64], shape: float) -> NDArray[np.float64]:
-    return np.asarray(
-        gammaln(count + shape)
-        - gammaln(shape)
-        - gammaln(count + 1)
-        + shape * np.log(shape / (shape + mean))
-        + count * np.log(mean / (shape + mean))
-    )
+@compiled
+def _ratios(active: NDArray[np.int64], shapes: NDArray[np.float64], tables: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log-likelihood ratio of each later shape to the first, shape (shapes - 1, groups)."""
+    out = np.zeros((len(shapes) - 1, active.shape[0]))
+    by_day = np.empty(active.shape[1])
+    by_hour = np.empty(active.shape[2])
+    for group in range(active.shape[0]):
+        by_day[:] = 0.0
+        by_hour[:] = 0.0
+        for day in range(active.shape[1]):
+            for hour in range(active.shape[2]):
+                by_day[day] += active[group, day, hour]
+                by_hour[hour] += active[group, day, hour]
+        whole = max(by_day.sum(), 1.0)
+        for day in range(active.shape[1]):
+            for hour in range(active.shape[2]):
+                mean = by_day[day] * by_hour[hour] / whole
+                if mean <= 0.0:
+                    continue
+                count = active[group, day, hour]
+                honest = _log_weight(count, mean, shapes[0], tables[0])
+                for k in range(len(out)):
+                    out[k, group] += _log_weight(count, mean, shapes[k + 1], tables[k + 1]) - honest
+    return out
+
+
+@compiled
+def _log_weight(count: int, mean: float, shape: float, table: NDArray[np.float64]) -> float:
+    """Return the log-probability of a count, less what all shapes have in common."""
+    return float(table[count] + shape * np.log(shape) - (shape + count) * np.log(shape + mean))

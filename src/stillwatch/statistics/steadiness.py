@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ DISTURBED = 0.2
 _TABLE = 1024
 
 
-def log_e_steady(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.float64]:
+def log_e_steady(first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     """Return evidence that neighbouring counts agree better than independent arrivals would.
 
     If arrivals in two neighbouring hours are independent and equally frequent, then of their sum s each fell into the
@@ -42,32 +43,33 @@ def log_e_steady(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray
         raise ValueError(f"both must have one shape (groups, pairs), not {first.shape} and {second.shape}")
     if first.size and min(first.min(), second.min()) < 0:
         raise ValueError("counts cannot be negative")
-    parts = np.empty((len(STRENGTHS), len(first)))
-    for k, strength in enumerate(STRENGTHS):
-        _sum_ratios(first.astype(np.int64), second.astype(np.int64), strength, _log_means(strength), parts[k])
+    tables = np.stack([_log_means(strength) for strength in STRENGTHS])
+    parts = _sums_of_ratios(first, second, np.array(STRENGTHS), tables)
     return np.asarray(logsumexp(parts, axis=0) - np.log(len(STRENGTHS)))
 
 
 @compiled
-def _sum_ratios(
-    first: NDArray[np.int64],
-    second: NDArray[np.int64],
-    strength: float,
-    table: NDArray[np.float64],
-    out: NDArray[np.float64],
-) -> None:
+def _sums_of_ratios(
+    first: NDArray[np.integer[Any]],
+    second: NDArray[np.integer[Any]],
+    strengths: NDArray[np.float64],
+    tables: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return each alternative's evidence of each group, shape (strengths, groups)."""
+    out = np.zeros((len(strengths), len(first)))
     for group in range(len(first)):
-        total = 0.0
         for pair in range(first.shape[1]):
-            both = first[group, pair] + second[group, pair]
+            both = np.int64(first[group, pair]) + np.int64(second[group, pair])
             if both == 0:
                 continue
-            gap = float(first[group, pair] - second[group, pair])
-            # Above the table the exact mean is below this bound, which only takes away from the evidence.
-            mean = table[both] if both < len(table) else -0.5 * np.log1p(2 * strength) + 1.0 / both
-            ratio = np.exp(-strength * gap * gap / both - mean)
-            total += np.log(DISTURBED + (1 - DISTURBED) * ratio)
-        out[group] = total
+            gap = float(np.int64(first[group, pair]) - np.int64(second[group, pair]))
+            for k in range(len(strengths)):
+                # Above the table the exact mean is below this bound, which only takes away from the evidence.
+                above = -0.5 * np.log1p(2 * strengths[k]) + 1.0 / both
+                mean = tables[k, both] if both < tables.shape[1] else above
+                ratio = np.exp(-strengths[k] * gap * gap / both - mean)
+                out[k, group] += np.log(DISTURBED + (1 - DISTURBED) * ratio)
+    return out
 
 
 @cache

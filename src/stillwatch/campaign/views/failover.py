@@ -122,7 +122,7 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
     true alignment among all of them then is uniform; the scan over days is paid for by it. Where members were shut
     out, only their stops count.
     """
-    moved = moves(groups.population)
+    moved = groups.population.once(moves)
     if moved.days < DAYS_LEAST:
         return np.full(len(groups), np.nan)
     # Only how many there are of each decides who is asked: that does not change with the alignment, and costs nothing.

@@ -72,7 +72,7 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
     Only who was there before and was active on that day is counted. A unit counts once, and went over where more than
     half of its active accounts did. Outside the share is that of accounts.
     """
-    found = releases(groups.population)
+    found = groups.population.once(releases)
     if not found:
         return np.full(len(groups), np.nan)
     return combine_mean(np.stack([_log_e(groups, release) for release in found]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from stillwatch.campaign.population import BUSY_EXCHANGES
 from stillwatch.campaign.view import Groups, View
 from stillwatch.statistics.co_timing import log_e_joint_hours
 from stillwatch.statistics.e_value import combine_mean
@@ -27,21 +28,19 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
 def _together(groups: Groups) -> NDArray[np.int64]:
     """Return the groups' hourly counts without the members that decide them alone, by steadiness or by weight."""
     hours = groups.hours
-    footprints = groups.population.footprints
-    sent = footprints.integers("exchanges")
-    middle = np.zeros(len(groups))
-    inside = np.flatnonzero(groups.partition >= 0)
-    order = inside[np.lexsort((sent[inside], groups.partition[inside]))]
-    ends = np.cumsum(groups.sizes)
-    middle[:] = sent[order[ends - (groups.sizes + 1) // 2]] if len(order) else 0.0
-    busy = np.flatnonzero((groups.partition >= 0) & (sent >= 24))
-    own = footprints.hours[busy, : hours.shape[1]].astype(np.int64)
-    alone = log_e_steady(own[:, 0::2], own[:, 1::2]) > PART_NATS
-    alone |= sent[busy] > HEAVY_TIMES * middle[groups.partition[busy]]
-    if not alone.any():
+    population, partition = groups.population, groups.partition
+    sent = population.footprints.integers("exchanges")
+    inside = np.flatnonzero(partition >= 0)
+    if len(inside) == 0:
         return hours
+    order = inside[np.lexsort((sent[inside], partition[inside]))]
+    middle = sent[order[np.cumsum(groups.sizes) - (groups.sizes + 1) // 2]]
+    busy = np.flatnonzero((partition >= 0) & (sent >= BUSY_EXCHANGES))
+    alone = population.steadiness[busy] > PART_NATS
+    alone |= sent[busy] > HEAVY_TIMES * middle[partition[busy]]
     left = hours.copy()
-    np.subtract.at(left, groups.partition[busy[alone]], own[alone])
+    for account in busy[alone]:
+        left[partition[account]] -= population.footprints.hours[account, : hours.shape[1]]
     return left
 
 

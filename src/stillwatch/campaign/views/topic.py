@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.special import logsumexp
 
+from stillwatch.campaign.population import Population
 from stillwatch.campaign.view import Groups, View
 
 UNITS_LEAST = 4
@@ -24,7 +25,7 @@ def directions(groups: Groups) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     Returns:
         Shapes (units,) and (units, TOPICS).
     """
-    return _of_units(groups, *_of_accounts(groups))
+    return _of_units(groups, *groups.population.once(_of_accounts))
 
 
 def _of_units(
@@ -50,9 +51,9 @@ def _summed(
     return np.asarray(chosen.tocsr() @ vectors, np.float64)
 
 
-def _of_accounts(groups: Groups) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _of_accounts(population: Population) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the unit vectors of the accounts' topics, 0 where they sent no prompts, and who sent some."""
-    footprints = groups.population.footprints
+    footprints = population.footprints
     vectors = footprints.integers("topic").astype(np.float64)
     length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     known = (length > 0) & (footprints.integers("prompts") > 0)
@@ -69,7 +70,7 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
     may have a scale of ``HONEST_SPREAD`` and an offset of their own on top; the alternatives have larger offsets.
     Groups that content alone drew have no evidence here.
     """
-    everyone, known = _of_accounts(groups)
+    everyone, known = groups.population.once(_of_accounts)
     if known.sum() < 2:
         return np.full(len(groups), np.nan)
     if groups.content is None:
