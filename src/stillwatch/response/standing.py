@@ -122,6 +122,8 @@ class Standings:
         for name, words in self.names.items():
             if words[0] or (len(account) and int(self.columns[name].max()) >= len(words)):
                 raise ValueError(f"{name} needs an empty name first, and one for every number")
+        if np.any(self.columns["rung"] > max(Rung)):
+            raise ValueError("a rung is higher than the ladder")
         self.made_us = made_us
         # Memory views give plain Python numbers at a fraction of what indexing an array costs.
         self._views = {name: self.columns[name].data for name, _, _ in COLUMNS}
@@ -310,14 +312,22 @@ class Reloading:
             self._lock.release()
 
     def _load(self) -> None:
-        marks = self._seen()
-        # The overlay first: a restored account must not wait for a damaged snapshot to be mended.
-        if marks[1] != self._marks[1]:
-            self.overlay = read_overlay(self._overlay_path)
-            self._marks = (self._marks[0], marks[1])
-        if marks[0] != self._marks[0] and marks[0] is not None:
-            self._marks = (marks[0], self._marks[1])  # Even if it fails: the same bytes fail again.
-            self.standings = read_snapshot(self.path)
+        snapshot, overlay = self._seen()
+        failed: SnapshotError | None = None
+        # The overlay first: a restored account must not wait for a snapshot.
+        if overlay != self._marks[1]:
+            try:
+                self.overlay = read_overlay(self._overlay_path)
+            except SnapshotError as error:
+                failed = error
+        if snapshot != self._marks[0] and snapshot is not None:
+            try:
+                self.standings = read_snapshot(self.path)
+            except SnapshotError as error:
+                failed = error
+        self._marks = (snapshot, overlay)  # Also after a failure, since the same bytes would fail again.
+        if failed is not None:
+            raise failed
 
     def _seen(self) -> tuple[Any, Any]:
         return _mark(self.path), _mark(self._overlay_path)

@@ -1,0 +1,121 @@
+"""Conditions in the Common Expression Language, behind one small interface: the only file that knows the library."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cel
+
+CHARACTERS_MOST = 2_000  # A deeper nesting could exhaust the parser's stack.
+_STRINGS = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+_BOUND = re.compile(r"\.(?:map|filter|all|exists|exists_one)\(\s*([A-Za-z_]\w*)\s*,")
+
+
+class ConditionError(Exception):
+    """A condition that cannot be read, or whose outcome is not true or false."""
+
+
+class Conditions:
+    """Several conditions over the same variables, evaluated together.
+
+    Variables are set only where they changed since the last request of the thread, which is most of what a request
+    costs. An object may be used by several threads; each has a context of its own.
+
+    Args:
+        sources: The conditions.
+        variables: Those that conditions may use.
+        constants: Values by name, the same at every request.
+
+    Raises:
+        ConditionError: If one cannot be read or uses another variable; ``at`` says which.
+
+    Source:
+        Common Expression Language, language definition; the library is common-expression-language (Rust).
+    """
+
+    def __init__(
+        self, sources: Sequence[str], variables: Sequence[str], constants: Mapping[str, Any] | None = None
+    ) -> None:
+        """Compile all."""
+        self._constants = dict(constants or {})
+        allowed = {*variables, *self._constants}
+        self._programs = []
+        used: set[str] = set()
+        for source in sources:
+            program, names, bound = _compiled(source, allowed)
+            self._programs.append(program)
+            used |= names
+            # Bound names get a value too: an evaluation must never meet an undefined variable.
+            self._constants.update(dict.fromkeys(bound - allowed))
+        self.used = tuple(name for name in variables if name in used)
+        self._local = threading.local()
+
+    def evaluate(self, values: Sequence[Any]) -> list[bool | ConditionError]:
+        """Return the outcome of each condition, or why it has none.
+
+        Args:
+            values: One for each of ``used``, in that order, of the variables' types.
+        """
+        try:
+            context, last = self._local.held
+        except AttributeError:
+            context, last = cel.Context(self._constants), [_NOTHING] * len(self.used)
+            self._local.held = context, last
+        for place, value in enumerate(values):
+            if value != last[place]:
+                try:
+                    context.add_variable(self.used[place], value)
+                except Exception:  # A number beyond 64 bits or half a character: what a client made up is unknown.
+                    value = type(value)()
+                    context.add_variable(self.used[place], value)
+                last[place] = value
+        outcomes: list[bool | ConditionError] = []
+        for program in self._programs:
+            try:
+                outcome = program.execute(context)
+            except Exception as error:
+                outcomes.append(ConditionError(_plain(error)))
+                continue
+            except BaseException as error:
+                if type(error).__name__ != "PanicException":  # How a failure inside the library arrives.
+                    raise
+                outcomes.append(ConditionError("the expression library failed"))
+                continue
+            if outcome is True or outcome is False:
+                outcomes.append(outcome)
+            else:
+                outcomes.append(ConditionError(f"the outcome is {outcome!r}, neither true nor false"))
+        return outcomes
+
+
+_NOTHING = object()
+
+
+def _compiled(source: str, allowed: set[str]) -> tuple[Any, set[str], set[str]]:
+    if len(source) > CHARACTERS_MOST:
+        raise ConditionError(f"it has {len(source)} characters, and at most {CHARACTERS_MOST} are read")
+    try:
+        program = cel.compile(source)
+        references = program.references()
+    except Exception as error:
+        raise ConditionError(_plain(error)) from error
+    names = set(references["variables"])
+    bound = set(_BOUND.findall(_STRINGS.sub("''", source)))
+    hidden = bound & allowed
+    if hidden:
+        raise ConditionError(f"{sorted(hidden)[0]!r} is a feature; name the loop's variable otherwise")
+    unknown = names - allowed - bound
+    if unknown:
+        raise ConditionError(f"there is no feature {sorted(unknown)[0]!r}")
+    return program, names & allowed, bound
+
+
+def _plain(error: Exception) -> str:
+    """Return the library's message as one short line."""
+    text = str(error)
+    if found := re.search(r"ERROR: <input>:(\d+):(\d+): (.*)", text):
+        return f"column {found[2]}: {found[3].split(' expecting ')[0]}"
+    return text.split(". CEL does not")[0].split("\n")[0].strip()

@@ -1,0 +1,142 @@
+"""Counters in this process: a bucket is one number, saved to SQLite so that a restart forgets little."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from stillwatch.response.counters import NO_LIMITS, Charge, Limit
+
+_SHARDS = 256  # Swept one at a time, so that no request waits for a sweep of all.
+_SWEEP_EVERY = 2_048  # Charges between two sweeps of a shard.
+ROUNDING_US = 0.5  # Microseconds since 1970 as floating point are exact to a quarter.
+_HALF, _WHOLE = 1 << 63, 1 << 64
+
+
+class MemoryCounters:
+    """Holds each bucket as the time at which it will be full again; a bucket that is full is not held at all.
+
+    Over any time of T seconds, what is charged to a limit is at most burst + rate × T, plus the excess of a single
+    request that costs more than the burst. May be used by several threads.
+
+    Args:
+        keys_most: Buckets held at once. Beyond it, those that are nearest to full are forgotten, which gives at most
+            what they still lacked; some 150 bytes each.
+
+    Source:
+        Generic cell rate algorithm, ITU-T I.371; as virtual scheduling.
+    """
+
+    def __init__(self, keys_most: int = 1 << 22) -> None:
+        """Begin with every bucket full."""
+        self._shard_most = max(2, keys_most // _SHARDS)
+        self._shards: list[dict[int, float]] = [{} for _ in range(_SHARDS)]
+        self._changed: set[int] = set()
+        self._saving = False  # Only once somebody saves, changed keys are remembered.
+        self._lock = threading.Lock()
+        self._charges = 0
+
+    def __len__(self) -> int:
+        """Count the buckets held, full ones that were not swept yet included."""
+        return sum(map(len, self._shards))
+
+    def charge(self, limits: Sequence[Limit], now_us: int) -> Charge:
+        """Charge all of ``limits`` or none, as ``Counters.charge``."""
+        if not limits:
+            return NO_LIMITS
+        with self._lock:
+            full_us: list[float] = []
+            blocking: Limit | None = None
+            wait_us = 0.0
+            for limit in limits:
+                full = self._shards[limit.key % _SHARDS].get(limit.key, 0.0)
+                full = full if full > now_us else float(now_us)
+                full_us.append(full)
+                # A request larger than the bucket waits for a full one.
+                over = full + (min(limit.cost, limit.burst) - limit.burst) / limit.rate_per_s * 1e6 - now_us
+                if over > wait_us + ROUNDING_US:
+                    wait_us, blocking = over, limit
+            if blocking is None:
+                for place, limit in enumerate(limits):
+                    full_us[place] += limit.cost / limit.rate_per_s * 1e6
+                    self._put(limit.key, full_us[place], now_us)
+        empty_s = [(full - now_us) / 1e6 for full in full_us]
+        return Charge(
+            blocking is None,
+            blocking,
+            tuple([limit.burst - lacking * limit.rate_per_s for limit, lacking in zip(limits, empty_s, strict=True)]),
+            tuple(empty_s),
+            wait_us / 1e6,
+        )
+
+    def settle(self, limits: Sequence[Limit], now_us: int) -> None:
+        """Charge without asking for room, as ``Counters.settle``."""
+        with self._lock:
+            for limit in limits:
+                full = self._shards[limit.key % _SHARDS].get(limit.key, 0.0)
+                self._put(limit.key, max(full, now_us) + limit.cost / limit.rate_per_s * 1e6, now_us)
+
+    def save(self, path: Path, now_us: int) -> None:
+        """Write what changed since the last call to an SQLite file, in one transaction.
+
+        After a crash, each bucket is given back at most what was charged to it since then. Requests go on meanwhile.
+
+        Raises:
+            sqlite3.Error: If it cannot be written; the next call tries the same again.
+        """
+        with self._lock:
+            keys = self._changed if self._saving else {key for shard in self._shards for key in shard}
+            self._changed, self._saving = set(), True
+            rows = [(_signed(key), self._shards[key % _SHARDS].get(key, 0.0)) for key in keys]
+        try:
+            with closing(sqlite3.connect(path)) as file, file:
+                file.execute("CREATE TABLE IF NOT EXISTS buckets (key INTEGER PRIMARY KEY, full_us REAL NOT NULL)")
+                file.executemany("INSERT OR REPLACE INTO buckets VALUES (?, ?)", rows)
+                file.execute("DELETE FROM buckets WHERE full_us <= ?", (now_us,))
+        except sqlite3.Error:
+            with self._lock:
+                self._changed |= keys
+            raise
+
+    def restore(self, path: Path, now_us: int) -> None:
+        """Take over what was saved, where it is stricter than what is held; nothing if there is no such file.
+
+        Raises:
+            sqlite3.Error: If the file is not one that ``save`` wrote.
+        """
+        if not path.exists():
+            return
+        with closing(sqlite3.connect(path)) as file:
+            rows = file.execute("SELECT key, full_us FROM buckets WHERE full_us > ?", (now_us,)).fetchall()
+        with self._lock:
+            for signed, full in rows:
+                key = signed % _WHOLE
+                shard = self._shards[key % _SHARDS]
+                shard[key] = max(full, shard.get(key, 0.0))
+
+    def _put(self, key: int, full_us: float, now_us: int) -> None:
+        shard = self._shards[key % _SHARDS]
+        shard[key] = full_us
+        if self._saving:
+            self._changed.add(key)
+        if len(shard) > self._shard_most:
+            self._sweep(key % _SHARDS, now_us)
+            if len(shard) > self._shard_most:
+                for held in sorted(shard, key=shard.__getitem__)[: len(shard) // 2]:
+                    del shard[held]
+        self._charges += 1
+        if self._charges % _SWEEP_EVERY == 0:
+            self._sweep(self._charges // _SWEEP_EVERY % _SHARDS, now_us)
+
+    def _sweep(self, place: int, now_us: int) -> None:
+        shard = self._shards[place]
+        for key in [key for key, full in shard.items() if full <= now_us]:
+            del shard[key]
+
+
+def _signed(key: int) -> int:
+    """Return the 64 bits of ``key`` as SQLite holds whole numbers."""
+    return key - _WHOLE if key >= _HALF else key
