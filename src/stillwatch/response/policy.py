@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from stillwatch.response.counters import Limit
@@ -221,7 +222,8 @@ class Policy:
         self.networks = dict(networks or {})
         self.lists = dict(lists or {})
         self.problems = problems
-        self._assumed, self._counted_most = assumed_output_tokens, counted_output_tokens_most
+        self.assumed_output_tokens = assumed_output_tokens
+        self.counted_output_tokens_most = counted_output_tokens_most
         names = [feature.name for feature in FEATURES]
         constants = {**RUNG_NAMES, **{key: list(held) for key, held in self.lists.items()}}
         self._conditions = Conditions([rule.when for rule in self.rules], names, constants)
@@ -229,6 +231,18 @@ class Policy:
         self._plans: dict[tuple[Value, ...], Plan] = {}
         self.uses_requests_facts = any(BY_NAME[each].of_request for each in self._conditions.used)
         self._cache_s = 0.0 if self.uses_requests_facts else cache_s
+
+    def as_enforced(self, *, also_shadow: bool) -> Policy:
+        """Return the policy as it would act with ``enforce: true``.
+
+        Args:
+            also_shadow: With its rules in shadow too.
+        """
+        other = copy.copy(self)
+        other.enforce = True
+        other.rules = tuple(replace(rule, shadow=rule.shadow and not also_shadow) for rule in self.rules)
+        other._plans = {}
+        return other
 
     @property
     def used_features(self) -> tuple[str, ...]:
@@ -245,8 +259,8 @@ class Policy:
 
     def tokens(self, request: Request) -> float:
         """Return what limits in tokens are charged before the answer is there."""
-        answer = request.max_output_tokens or self._assumed
-        return float(max(0, request.input_tokens) + min(max(0, answer), self._counted_most))
+        answer = request.max_output_tokens or self.assumed_output_tokens
+        return float(max(0, request.input_tokens) + min(max(0, answer), self.counted_output_tokens_most))
 
     def judge(self, request: Request, standing: Standing | None, now_us: int) -> Judgement:
         """Return what the policy says of one request. Never raises for any request.

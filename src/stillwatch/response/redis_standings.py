@@ -1,0 +1,115 @@
+"""Standings in a Redis or Valkey server: published once, taken over by every gateway, with the overlay beside them."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from typing import Any
+
+import numpy as np
+
+from stillwatch.response.overlay import Entry, Overlay, SnapshotError, overlay_of_bytes
+from stillwatch.response.standing import Standing, Standings, apply_overlay, standings_of_bytes
+
+_PREFIX = "{stillwatch}:standings:"
+_OLD_S = 600  # A replaced table stays so long for gateways that are just loading it.
+# KEYS: the overlay, its version. ARGV: the account, its entry or nothing, a new version.
+_EDIT = """
+if ARGV[2] == '' then redis.call('HDEL', KEYS[1], ARGV[1]) else redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+redis.call('SET', KEYS[2], ARGV[3])
+return 1
+"""
+
+
+def publish_standings(client: Any, standings: Standings, prefix: str = _PREFIX) -> str:
+    """Put a table in place of the one that is there, for all gateways at once, and return its version.
+
+    The table is written whole under a key of its own before the version names it.
+    """
+    version = secrets.token_hex(8)
+    before = client.get(prefix + "version")
+    client.set(f"{prefix}table:{version}", standings.to_bytes())
+    client.set(prefix + "version", version)
+    if before:
+        client.expire(f"{prefix}table:{before.decode()}", _OLD_S)
+    return version
+
+
+def publish_entry(client: Any, account: int, entry: Entry | None, prefix: str = _PREFIX) -> None:
+    """Put one account's entry into the shared overlay, or take it out; gateways see it at their next look."""
+    line = Overlay({account: entry}).to_bytes() if entry is not None else b""
+    keys = (prefix + "overlay", prefix + "overlay-version")
+    client.eval(_EDIT, len(keys), *keys, str(account), line, secrets.token_hex(8))
+
+
+class RedisStandings:
+    """Watches a server for a new table or overlay, and swaps each whole; the table itself is held in memory.
+
+    A server that is away leaves what was read before in force, and ``error`` says so.
+
+    Args:
+        client: A ``redis.Redis`` with timeouts long enough for a table (60 bytes an account).
+        poll_s: How often to look; one small request.
+        in_background: Look in a thread; else in ``poll``.
+    """
+
+    def __init__(self, client: Any, poll_s: float = 1.0, *, prefix: str = _PREFIX, in_background: bool = True) -> None:
+        """Load what is there; a server that is away is tried again at the next look."""
+        self.error = ""
+        self.standings = Standings({"account": np.zeros(0, np.uint64)}, {})
+        self.overlay = Overlay({})
+        self._client, self._prefix = client, prefix
+        self._poll_us = int(poll_s * 1e6)
+        self._background = in_background
+        self._lock = threading.Lock()
+        self._next_us = self._now_us = 0
+        self._versions: tuple[Any, Any] = (None, None)
+        self._lock.acquire()
+        self._reload()
+
+    def of(self, account: int) -> Standing | None:
+        """Return where the account stands, what was done by hand included."""
+        found = self.standings.of(account)
+        overlay = self.overlay
+        return apply_overlay(overlay, account, found, self._now_us) if overlay.entries else found
+
+    def poll(self, now_us: int) -> None:
+        """Look at the versions if it is time, and load what changed."""
+        self._now_us = now_us
+        if now_us < self._next_us:
+            return
+        self._next_us = now_us + self._poll_us
+        if not self._lock.acquire(blocking=False):
+            return
+        if self._background:
+            try:
+                threading.Thread(target=self._reload, name="standings", daemon=True).start()
+                return  # The thread gives the lock back.
+            except RuntimeError:
+                pass
+        self._reload()
+
+    def _reload(self) -> None:
+        import redis
+
+        try:
+            self._load()
+            self.error = ""
+        except (redis.exceptions.RedisError, SnapshotError, OSError) as error:
+            self.error = f"standings were not renewed: {error}"
+        finally:
+            self._lock.release()
+
+    def _load(self) -> None:
+        prefix = self._prefix
+        table, overlay = self._client.mget(prefix + "version", prefix + "overlay-version")
+        if overlay != self._versions[1]:
+            lines = self._client.hvals(prefix + "overlay")
+            self.overlay = overlay_of_bytes(b"".join(lines), "the shared overlay")
+            self._versions = (self._versions[0], overlay)
+        if table is not None and table != self._versions[0]:
+            raw = self._client.get(f"{prefix}table:{table.decode()}")
+            if raw is None:
+                raise SnapshotError("the server names a table that it no longer holds; publish it again")
+            self.standings = standings_of_bytes(raw, "the shared table")
+            self._versions = (table, self._versions[1])
