@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from stillwatch.cli.main import application
+from stillwatch.gateway.commands import serve
+
+application.command()(serve)
 
 
 def main() -> None:

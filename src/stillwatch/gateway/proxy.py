@@ -1,0 +1,358 @@
+"""The reverse proxy: an RSGI application before any OpenAI- or Anthropic-compatible server.
+
+Source: RSGI specification 1.6, granian; RFC 9110 and RFC 9112.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+
+from stillwatch.gateway import problems
+from stillwatch.gateway.answers import Answer, UncheckedError
+from stillwatch.gateway.facts import endpoint_of
+from stillwatch.gateway.proxy_client_socket import Pace, StalledError, break_off
+from stillwatch.gateway.proxy_head import flaw_of, target, to_client, to_server
+from stillwatch.gateway.proxy_upstream import Upstream, UpstreamSettings
+from stillwatch.gateway.wall import ANSWER_BYTES_MAX, Admission, Wall
+from stillwatch.response.command import Refusal
+
+logger = logging.getLogger("stillwatch.gateway")
+
+CLIENT_LEFT = 499  # As nginx logs it.
+_UNKNOWN = (None, None)
+_WATCH_AFTER_S = 0.1
+_SAVE_EVERY_TICKS = 10
+_BODY_BYTES_AT_ONCE = 64 << 10
+
+
+def now_us() -> int:
+    """Return microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+class BodyError(Exception):
+    """A request's body that cannot be taken."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        """Keep what to answer."""
+        super().__init__(refusal.title)
+        self.refusal = refusal
+
+
+class Proxy:
+    """The application of one worker process.
+
+    Args:
+        upstream: Where the model server is.
+        opens: Opens the wall, in the worker.
+        body_bytes_max: Longest request to a model.
+        body_s: Longest time that a request may take to arrive.
+        stalled_s: Longest time that a client may take none of its answer.
+    """
+
+    def __init__(
+        self,
+        upstream: UpstreamSettings,
+        opens: Callable[[], Wall],
+        body_bytes_max: int = 32 << 20,
+        body_s: float = 60.0,
+        stalled_s: float = 120.0,
+    ) -> None:
+        """Keep the settings; nothing is opened before the worker's event loop runs."""
+        self._upstream_settings = upstream
+        self._opens = opens
+        self._body_bytes_max = body_bytes_max
+        self._body_s = body_s
+        self._stalled_s = stalled_s
+        self._ticking: asyncio.Task[None] | None = None
+        self._upstream: Upstream
+        self._wall: Wall
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Open the wall and the pool, before the first request."""
+        loop.run_until_complete(self.open())
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Write what is left, after the last request."""
+        loop.run_until_complete(self.close())
+
+    async def open(self) -> None:
+        """Begin."""
+        self._wall = self._opens()
+        self._upstream = Upstream(self._upstream_settings)
+        self._ticking = asyncio.ensure_future(self._tick())
+
+    async def close(self) -> None:
+        """End: requests under way are over when the server calls this."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticking
+        await self._upstream.close()
+        await asyncio.to_thread(self._wall.close, now_us())
+
+    async def _tick(self) -> None:
+        ticks = 0
+        while True:
+            await asyncio.sleep(1.0)
+            ticks += 1
+            try:
+                self._wall.tick(now_us())
+                if ticks % _SAVE_EVERY_TICKS == 0:
+                    await asyncio.to_thread(self._wall.save, now_us())
+            except Exception:  # Upkeep that fails must not end, nor hurt a request.
+                logger.exception("upkeep failed")
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """Answer one request."""
+        if scope.proto != "http":
+            return
+        self._wall.metrics.in_flight.inc()
+        try:
+            await self._answer(scope, protocol)
+        except Exception:
+            logger.exception("a request failed")
+            _refuse(protocol, problems.problem(500, "failed", "Internal error", "The request could not be served."))
+        finally:
+            self._wall.metrics.in_flight.dec()
+
+    async def _answer(self, scope: Any, protocol: Any) -> None:
+        headers = scope.headers.items()
+        flaw = flaw_of(scope.http_version, scope.method, scope.path, headers)
+        if flaw is not None:
+            _refuse(protocol, flaw, close=True)
+            return
+        held = dict(headers)
+        body: bytes | AsyncIterator[bytes] | None = b""
+        streams = not endpoint_of(scope.method, scope.path)
+        try:
+            if not streams:
+                body = await self._body(held, protocol)
+        except BodyError as error:
+            _refuse(protocol, error.refusal, close=True)
+            return
+        peer = scope.client.rpartition(":")[0].strip("[]")
+        asked = body if isinstance(body, bytes) else b""
+        admission = await self._wall.admit(scope.method, scope.path, headers, peer, asked, now_us())
+        command = admission.command
+        if command.refusal is not None:
+            self._wall.finish(admission, command.refusal.status, _UNKNOWN, now_us())
+            _refuse(protocol, command.refusal, command.headers)
+            return
+        if streams:
+            body = self._pieces(protocol) if "content-length" in held or "transfer-encoding" in held else None
+            if held.get("content-length") == "0":
+                body = b""
+        else:
+            body = self._wall.request_body(admission, asked)
+        exchange = _Exchange(self._wall, self._upstream, admission, scope, protocol, self._stalled_s)
+        await exchange.run(headers, body, held.get("content-length") if streams else None)
+
+    async def _body(self, held: dict[str, str], protocol: Any) -> bytes:
+        """Return a whole request body.
+
+        Raises:
+            BodyError: If it is too long, encoded, or does not arrive whole and in time.
+        """
+        if held.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
+            raise BodyError(problems.ENCODED)
+        stated = held.get("content-length")
+        if stated is not None and int(stated) > self._body_bytes_max:
+            raise BodyError(problems.TOO_LARGE)
+        try:
+            async with asyncio.timeout(self._body_s):
+                if stated is not None:  # Bounded, and the server itself sees to it that it is whole.
+                    return bytes(await protocol()) if stated != "0" else b""
+                pieces = [piece async for piece in self._pieces(protocol, self._body_bytes_max)]
+                return b"".join(pieces)
+        except TimeoutError:
+            raise BodyError(problems.TOO_SLOW) from None
+        except RuntimeError:  # What granian raises for a connection or a coding that broke.
+            raise BodyError(problems.MALFORMED) from None
+
+    async def _pieces(self, protocol: Any, bytes_max: int = 1 << 62) -> AsyncIterator[bytes]:
+        """Yield a request body as it arrives.
+
+        Raises:
+            BodyError: If it gets too long, or breaks off: granian tells that by a second empty piece.
+        """
+        length, empty = 0, 0
+        async for piece in protocol:
+            if not piece:
+                empty += 1
+                continue
+            length += len(piece)
+            if length > bytes_max:
+                raise BodyError(problems.TOO_LARGE)
+            yield bytes(piece)
+        if empty > 1:
+            raise BodyError(problems.MALFORMED)
+
+
+class _Exchange:
+    """One admitted request on its way to the model server, and the answer on its way back."""
+
+    def __init__(
+        self, wall: Wall, upstream: Upstream, admission: Admission, scope: Any, protocol: Any, stalled_s: float
+    ) -> None:
+        self._wall = wall
+        self._upstream = upstream
+        self._admission = admission
+        self._scope = scope
+        self._protocol = protocol
+        self._stalled_s = stalled_s
+        self._left = False  # The client has.
+        self._begun = False  # The answer has.
+        self._answer: Answer | None = None
+        self._status = CLIENT_LEFT
+
+    async def run(self, headers: list[tuple[str, str]], body: Any, stated: str | None) -> None:
+        """Fetch the answer and hand it on; whatever happens, the exchange is accounted for once."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        watch: list[asyncio.Future[Any]] = []
+        timer = loop.call_later(_WATCH_AFTER_S, lambda: watch.append(asyncio.ensure_future(self._watch(task))))
+        failure: tuple[str, Refusal] | None = None
+        try:
+            await self._fetch(headers, body, stated)
+        except asyncio.CancelledError:
+            if not self._left:
+                raise
+            if task is not None:
+                task.uncancel()
+        except BodyError as error:
+            failure = ("", error.refusal)
+        except UncheckedError as error:
+            logger.error("an answer cannot be checked", extra={"reason": str(error)})
+            failure = ("unchecked", problems.UNCHECKED)
+        except StalledError:
+            self._status = CLIENT_LEFT
+            break_off(self._scope.client)
+        except TimeoutError:
+            failure = ("silent", problems.SILENT)
+        except aiohttp.ClientConnectorError:
+            failure = ("unreachable", problems.UNREACHABLE)
+        except (aiohttp.ClientError, ConnectionError, ValueError):
+            failure = ("broken", problems.BROKEN)
+        except RuntimeError:  # granian: the client's connection is gone.
+            self._left = True
+        finally:
+            timer.cancel()
+            for each in watch:
+                each.cancel()
+            self._account(failure)
+
+    async def _watch(self, task: asyncio.Task[Any] | None) -> None:
+        """Stop everything when the client leaves: a model need not write what nobody reads."""
+        await self._protocol.client_disconnect()
+        if task is not None and not task.done():
+            self._left = True
+            task.cancel()
+
+    def _account(self, failure: tuple[str, Refusal] | None) -> None:
+        metrics = self._wall.metrics
+        status = CLIENT_LEFT if self._left else self._status
+        if self._left:
+            metrics.disconnects.inc()
+        if failure is not None:
+            kind, refusal = failure
+            status = refusal.status
+            if kind:
+                metrics.count(metrics.upstream_failures, kind)
+            if self._begun:
+                break_off(self._scope.client)
+            else:
+                _refuse(self._protocol, refusal, self._admission.command.headers, close=not kind)
+        tokens = self._answer.tokens() if self._answer is not None else _UNKNOWN
+        self._wall.finish(self._admission, status, tokens, now_us())
+
+    async def _fetch(self, headers: list[tuple[str, str]], body: Any, stated: str | None) -> None:
+        scope, admission, wall = self._scope, self._admission, self._wall
+        passed = wall.request_headers(admission, headers)
+        known = dict(headers).get("x-forwarded-for", "") if admission.caller.trusted else ""
+        peer = scope.client.rpartition(":")[0].strip("[]")
+        sent = to_server(passed, admission.reads_answer, f"{known}, {peer}" if known else peer)
+        if stated is not None and body:
+            sent.append(("content-length", stated))
+        url = target(self._upstream.base, scope.path, scope.query_string)
+        began = time.perf_counter()
+        response = await self._upstream.ask(scope.method, url, sent, body)
+        wall.metrics.upstream_s.observe(time.perf_counter() - began)
+        try:
+            await self._pass_on(response)
+            response.release()
+        except BaseException:
+            response.close()
+            raise
+
+    async def _pass_on(self, response: aiohttp.ClientResponse) -> None:
+        held = response.headers
+        answer = self._admission.answer(held.get("content-type", ""), held.get("content-encoding", ""))
+        self._answer, status = answer, response.status
+        bodiless = self._scope.method == "HEAD" or status in (204, 304)
+        left = {"content-length"} if answer.changes or (answer.whole and not bodiless) else set()
+        if answer.decodes:
+            left.add("content-encoding")
+        if answer.changes:
+            left |= {"etag", "content-md5", "digest", "content-digest", "accept-ranges"}
+        added = self._admission.command.headers
+        fields = to_client(response.raw_headers, added, frozenset(left))
+        if bodiless or (answer.whole and status != 206):
+            body = b"" if bodiless else answer.body(await _whole(response))
+            self._begun, self._status = True, status
+            if bodiless:
+                self._protocol.response_empty(status, fields)
+            else:
+                self._protocol.response_bytes(status, fields, body)
+            return
+        transport = self._protocol.response_stream(status, fields)
+        self._begun, self._status = True, status
+        pace = Pace(self._scope.client, patience_s=self._stalled_s)
+        try:
+            async for chunk in response.content.iter_any():
+                if out := answer.feed(chunk):
+                    await transport.send_bytes(out)
+                    await pace.handed(out)
+            if out := answer.finish():
+                await transport.send_bytes(out)
+        finally:
+            pace.close()
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """Return a whole answer.
+
+    Raises:
+        UncheckedError: If it is longer than may be held.
+        aiohttp.ClientError: If it breaks off.
+    """
+    if (response.content_length or 0) > ANSWER_BYTES_MAX:
+        raise UncheckedError("too long")
+    if response.content_length is not None:
+        return await response.read()
+    pieces, length = [], 0
+    async for chunk in response.content.iter_any():
+        pieces.append(chunk)
+        length += len(chunk)
+        if length > ANSWER_BYTES_MAX:
+            raise UncheckedError("too long")
+    return b"".join(pieces)
+
+
+def _refuse(protocol: Any, refusal: Refusal, headers: tuple[tuple[str, str], ...] = (), *, close: bool = False) -> None:
+    """Answer with a refusal.
+
+    Args:
+        protocol: Of the request.
+        refusal: What to say.
+        headers: Further fields.
+        close: Whether the connection must not be used again, as what is left on it cannot be told apart.
+    """
+    status, fields, body = problems.rendered(refusal, headers)
+    protocol.response_bytes(status, [*fields, ("connection", "close")] if close else fields, body)
