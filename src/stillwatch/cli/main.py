@@ -6,8 +6,10 @@ import typer
 
 from stillwatch import __version__
 from stillwatch.cli.columns import columns
+from stillwatch.cli.policy import policy
 from stillwatch.cli.scan import scan
 from stillwatch.cli.simulate import simulate
+from stillwatch.cli.standings import standings
 
 application = typer.Typer(
     name="stillwatch",
@@ -19,6 +21,8 @@ application = typer.Typer(
 application.command()(scan)
 application.command()(columns)
 application.command()(simulate)
+application.add_typer(policy)
+application.add_typer(standings)
 
 
 def _version(wanted: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,6 @@ from stillwatch.response.standing import Standing, Standings, apply_overlay, sta
 
 _PREFIX = "{stillwatch}:standings:"
 _OLD_S = 600  # A replaced table stays so long for gateways that are just loading it.
-# KEYS: the overlay, its version. ARGV: the account, its entry or nothing, a new version.
-_EDIT = """
-if ARGV[2] == '' then redis.call('HDEL', KEYS[1], ARGV[1]) else redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
-redis.call('SET', KEYS[2], ARGV[3])
-return 1
-"""
 
 
 def publish_standings(client: Any, standings: Standings, prefix: str = _PREFIX) -> str:
@@ -35,11 +30,13 @@ def publish_standings(client: Any, standings: Standings, prefix: str = _PREFIX) 
     return version
 
 
-def publish_entry(client: Any, account: int, entry: Entry | None, prefix: str = _PREFIX) -> None:
-    """Put one account's entry into the shared overlay, or take it out; gateways see it at their next look."""
-    line = Overlay({account: entry}).to_bytes() if entry is not None else b""
-    keys = (prefix + "overlay", prefix + "overlay-version")
-    client.eval(_EDIT, len(keys), *keys, str(account), line, secrets.token_hex(8))
+def publish_entries(client: Any, entries: Mapping[int, Entry], prefix: str = _PREFIX) -> None:
+    """Put accounts' entries into the shared overlay, all in one step; gateways see them at their next look."""
+    with client.pipeline(transaction=True) as steps:
+        for account, entry in entries.items():
+            steps.hset(prefix + "overlay", str(account), Overlay({account: entry}).to_bytes())
+        steps.set(prefix + "overlay-version", secrets.token_hex(8))
+        steps.execute()
 
 
 class RedisStandings:
@@ -48,7 +45,7 @@ class RedisStandings:
     A server that is away leaves what was read before in force, and ``error`` says so.
 
     Args:
-        client: A ``redis.Redis`` with timeouts long enough for a table (60 bytes an account).
+        client: A ``redis.Redis`` with timeouts long enough for a table (62 bytes an account).
         poll_s: How often to look; one small request.
         in_background: Look in a thread; else in ``poll``.
     """

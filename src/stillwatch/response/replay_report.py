@@ -164,7 +164,7 @@ class _Counting:
         accounts = len(traffic.names["account"])
 
         def summed(values: NDArray[np.generic]) -> NDArray[np.float64]:
-            return np.bincount(owner, weights=values.astype(np.float64), minlength=accounts)
+            return np.asarray(np.bincount(owner, values.astype(np.float64), accounts), np.float64)
 
         stopped = replayed.outcome != PASSED
         read = np.maximum(traffic.numbers["input_tokens"], 0)

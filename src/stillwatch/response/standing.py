@@ -23,7 +23,7 @@ _ALIGN = 64  # Columns begin at a cache line.
 _STRETCHES = 1 << 14
 _SHIFT = 50
 _RUNGS = tuple(Rung)
-# Column, type as stored, and what stands for "unknown"; 60 bytes an account in all.
+# Column, type as stored, and what stands for "unknown"; 62 bytes an account in all.
 COLUMNS: tuple[tuple[str, str, int], ...] = (
     ("account", "<u8", 0),
     ("actor", "<u8", 0),
@@ -32,8 +32,8 @@ COLUMNS: tuple[tuple[str, str, int], ...] = (
     ("membership_nats", "<f4", 0),
     ("campaign", "<u4", 0),
     ("verified", "<u1", 0),
-    ("plan", "<u1", 0),
-    ("verification", "<u1", 0),
+    ("plan", "<u2", 0),
+    ("verification", "<u2", 0),
     ("billing_country", "<u2", 0),
     ("owner_country", "<u2", 0),
     ("created_us", "<i8", -1),
@@ -90,7 +90,7 @@ class StandingSource(Protocol):
 
 
 class Standings:
-    """An immutable table of standings, sorted by account; columns as in ``COLUMNS``, 60 bytes an account.
+    """An immutable table of standings, sorted by account; columns as in ``COLUMNS``, 62 bytes an account.
 
     Args:
         columns: One array a column, all of one length, ``account`` rising strictly; absent ones are unknown.
@@ -111,6 +111,10 @@ class Standings:
         self.columns: dict[str, NDArray[Any]] = {}
         for name, kind, unknown in COLUMNS:
             given = columns.get(name)
+            if given is not None and given.dtype.kind in "iu" and len(given):
+                bounds = np.iinfo(kind) if np.dtype(kind).kind in "iu" else None
+                if bounds is not None and not bounds.min <= int(given.min()) <= int(given.max()) <= bounds.max:
+                    raise ValueError(f"{name} holds a number that {kind} cannot")
             held = np.full(len(account), unknown, kind) if given is None else np.ascontiguousarray(given, kind)
             if len(held) != len(account):
                 raise ValueError(f"{name} has {len(held)} rows, but there are {len(account)} accounts")
