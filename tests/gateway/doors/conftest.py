@@ -12,7 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from stillwatch.exchange.pseudonym import Pseudonyms
+from stillwatch.response.ladder import Rung
+from stillwatch.response.standing import Standings, write_snapshot
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "src"
@@ -135,3 +140,90 @@ def litellm_python() -> Path:
 def _on_path(name: str) -> list[Path]:
     found = shutil.which(name)
     return [Path(found)] if found else []
+
+
+@pytest.fixture(scope="module")
+def upstream(servers: Servers) -> str:
+    """The mock model server's address."""
+    listens = free_port()
+    granian = Path(sys.executable).with_name("granian")
+    command = [granian, "--interface", "rsgi", "--port", str(listens), "--log-level", "warning", "mock_upstream:app"]
+    servers.start(command, listens, cwd=Path(__file__).parent)
+    return f"http://127.0.0.1:{listens}"
+
+
+@pytest.fixture(scope="module")
+def decision_service(servers: Servers) -> Callable[[Path, Path, Path], str]:
+    """Starts the decision service, as the command does, and gives its address."""
+
+    def started(key_file: Path, standings: Path, policy: Path) -> str:
+        listens = free_port()
+        settings = {"key_file": str(key_file), "standings": str(standings), "policy": str(policy)}
+        code = (
+            "from stillwatch.gateway.doors.serving import *\n"
+            f"serve('stillwatch.gateway.doors.serving:authorization_application', Address('127.0.0.1', {listens}),"
+            f" {settings!r})"
+        )
+        servers.start([sys.executable, "-c", code], listens)
+        return f"http://127.0.0.1:{listens}"
+
+    return started
+
+
+KEY = b"a key of the tests, no secret"
+STANDING = {
+    "slow": Rung.SLOW,
+    "hidden": Rung.HIDE,
+    "marked": Rung.MARK,
+    "unverified": Rung.VERIFY,
+    "gone": Rung.SUSPEND,
+}
+POLICY = """
+version: 1
+name: test
+enforce: true
+cache_s: 1
+ladder:
+  slow: {limits: [{name: slow, rate: 1 request an hour, burst: 6}]}
+  hide: {reasoning: true, logprobs: true}
+  mark: {key: "k-{campaign}"}
+  verify: {link: "https://verify.example/verify/start?ticket={ticket}"}
+  suspend: {link: "https://example.com/appeal"}
+rules:
+  - id: standing
+    when: rung >= OBSERVE
+    then: {rung: standing}
+    reason: Somebody put the account there.
+    tests: [{given: {rung: slow}, fires: true}]
+  - id: region
+    when: country == "KP"
+    then: {rung: suspend}
+    reason: Not served.
+    tests: [{given: {country: KP}, fires: true}]
+"""
+
+
+def snapshot_of(rungs: Mapping[str, Rung]) -> Standings:
+    """A snapshot in which accounts of these names stand on these rungs."""
+    rows = sorted((Pseudonyms(KEY).hash_one("account_id", name), int(rung)) for name, rung in rungs.items())
+    account, rung = np.array(rows, np.uint64).reshape(-1, 2).T
+    return Standings({"account": account, "rung": rung.astype(np.uint8)}, {})
+
+
+@pytest.fixture(scope="session")
+def standings_of() -> Callable[[Mapping[str, Rung]], Standings]:
+    return snapshot_of
+
+
+@pytest.fixture(scope="session")
+def ladder() -> Callable[[Path], tuple[Path, Path, Path]]:
+    """Writes key, standings and policy into a folder: accounts are named for the rung that they stand on."""
+
+    def written(folder: Path) -> tuple[Path, Path, Path]:
+        key_file, standings, policy = folder / "key", folder / "standings.bin", folder / "policy.yaml"
+        key_file.write_bytes(KEY)
+        policy.write_text(POLICY)
+        write_snapshot(standings, snapshot_of(STANDING))
+        return key_file, standings, policy
+
+    return written

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 
 TICKET_S = 86400  # A day: long enough to reach whoever holds the passport, short for a link that lies in a log.
-PLACEHOLDER = "{ticket}"  # Stands in a policy's link where the ticket goes.
+
 _ACCOUNT_BYTES, _TIME_BYTES, _MAC_BYTES = 8, 5, 16
 
 

@@ -1,0 +1,136 @@
+"""The decision service: one small HTTP service that nginx, Envoy, LiteLLM and the plug-in ask before each request.
+
+It listens on the gateway's own host and believes what the gateway says of a request, so that nobody else may reach it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from stillwatch.gateway.doors.decisions import LocalDecisions, command_document, question_of
+from stillwatch.gateway.doors.guardrail import PATH as GUARDRAIL
+from stillwatch.gateway.doors.guardrail import guarded_request, guardrail_answer
+from stillwatch.gateway.doors.identity import header_account
+from stillwatch.gateway.doors.request_facts import facts_of_body, facts_of_headers, request_of
+from stillwatch.gateway.doors.rsgi import Answer, Question, json_answer, problem
+from stillwatch.gateway.marking import MARK_HEADER
+from stillwatch.response.command import Command, Refusal
+
+NGINX, ENVOY, DECIDE, HEALTH = "/nginx", "/envoy", "/decide", "/healthz"
+RUNG_HEADER, HIDE_HEADER = "x-stillwatch-rung", "x-stillwatch-hide"
+STATUS_HEADER, PROBLEM_HEADER = "x-stillwatch-status", "x-stillwatch-problem"
+RETRY_HEADER, LINK_HEADER = "x-stillwatch-retry-after", "x-stillwatch-link"
+NOBODY = "nobody"  # The account of requests that have neither name nor key nor address; they share one quota.
+
+
+class AuthorizationService:
+    """Answers each gateway in the way that it understands.
+
+    Args:
+        decisions: Where commands come from.
+        hash_one: ``Pseudonyms.hash_one``, for accounts that are known by a key or an address.
+        body_bytes_max: The longest body that a gateway or LiteLLM may send along.
+    """
+
+    def __init__(
+        self, decisions: LocalDecisions, hash_one: Callable[[str, str], int], body_bytes_max: int = 32 << 20
+    ) -> None:
+        """Keep the parts."""
+        self._decisions = decisions
+        self._hash_one = hash_one
+        self._body_bytes_max = body_bytes_max
+
+    @property
+    def body_bytes_max(self) -> int:
+        """The longest body."""
+        return self._body_bytes_max
+
+    async def answer(self, question: Question) -> Answer:
+        """Answer one request; nothing that a gateway sends raises."""
+        path = question.path
+        if path == NGINX:
+            return nginx_answer(self._of_headers(question))
+        if path == ENVOY or path.startswith(ENVOY + "/"):
+            return envoy_answer(self._of_headers(question))
+        if path == HEALTH:
+            return json_answer(200, {"status": "up"})
+        if path not in (DECIDE, GUARDRAIL):
+            return problem(404, "Not found")
+        if question.method != "POST":
+            return problem(405, "Method not allowed")
+        document = _object(question.body)
+        if document is None:
+            return problem(400, "Not a JSON object")
+        if path == DECIDE:
+            try:
+                account_id, request = question_of(document)
+            except ValueError as error:
+                return problem(400, "Not a question", str(error))
+            return json_answer(200, command_document(self._decisions.decide_now(account_id, request)))
+        asked = guarded_request(document)
+        command = self._decisions.decide_now(asked[0] or NOBODY, asked[1]) if asked else None
+        return json_answer(200, guardrail_answer(command))
+
+    def _of_headers(self, question: Question) -> Command:
+        account_id = header_account(question.headers, self._hash_one) or NOBODY
+        facts: dict[str, Any] = {}
+        if question.body:
+            facts = facts_of_body(_object(question.body) or {})
+        return self._decisions.decide_now(account_id, request_of({**facts, **facts_of_headers(question.headers)}))
+
+
+def nginx_answer(command: Command) -> Answer:
+    """Return what ``auth_request`` understands: 204, or 403 with the real refusal in header fields.
+
+    nginx knows three outcomes only (2xx, 401, 403) and drops the body, so that status, problem document and fields
+    travel in fields of their own, from which the shipped configuration makes the client's answer. How long the
+    command may be kept is told by ``X-Accel-Expires``, in whole seconds, since that is what nginx reads.
+
+    Source: nginx.org, ``ngx_http_auth_request_module`` and ``proxy_cache_valid``.
+    """
+    headers = [*_command_headers(command), ("x-accel-expires", str(int(command.cache_s)))]
+    headers += [(name, value) for name, value in command.headers]
+    refusal = command.refusal
+    if refusal is None:
+        return Answer(204, tuple(headers))
+    headers.append((STATUS_HEADER, str(refusal.status)))
+    headers.append((PROBLEM_HEADER, json.dumps(json.loads(refusal.body()), separators=(",", ":"))))  # ASCII only.
+    fields = dict(refusal.headers())
+    headers += [(place, fields[name]) for name, place in _CARRIED if name in fields]
+    return Answer(403, tuple(headers))
+
+
+_CARRIED = (("retry-after", RETRY_HEADER), ("link", LINK_HEADER))
+
+
+def envoy_answer(command: Command) -> Answer:
+    """Return what Envoy's ``ext_authz`` understands: 200, or the refusal itself, which Envoy hands to the client.
+
+    Source: envoyproxy.io, HTTP filter ``ext_authz``, ``AuthorizationResponse``.
+    """
+    refusal: Refusal | None = command.refusal
+    if refusal is None:
+        return Answer(200, (*_command_headers(command), *command.headers))
+    return Answer(refusal.status, (*refusal.headers(), *command.headers), refusal.body())
+
+
+def _command_headers(command: Command) -> tuple[tuple[str, str], ...]:
+    """Return the fields for the model server; always all, so that they take the place of what a client made up."""
+    hides = [word for word, on in (("reasoning", command.hide_reasoning), ("logprobs", command.hide_logprobs)) if on]
+    return (
+        (RUNG_HEADER, command.rung.word),
+        (HIDE_HEADER, " ".join(hides)),
+        (MARK_HEADER, command.mark_key or ""),
+    )
+
+
+def _object(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,207 @@
+"""The plug-in in the real proxy of LiteLLM, before a mock model server."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from stillwatch.exchange.pseudonym import Pseudonyms
+from stillwatch.gateway.doors.verification.ticket import Tickets
+
+KEY = b"a key of the tests, no secret"
+
+AUTH = """
+from litellm.proxy._types import UserAPIKeyAuth, hash_token
+
+async def user_api_key_auth(request, api_key):
+    _, user, *rest = api_key.split("-")
+    # Organisations and users are named by the key; "-2" at its end is another key of the same user.
+    if user == "org":
+        return UserAPIKeyAuth(api_key=hash_token(api_key), org_id=rest[0])
+    return UserAPIKeyAuth(api_key=hash_token(api_key), user_id=user)
+"""
+
+
+@dataclass(frozen=True)
+class Proxy:
+    address: str
+    upstream: str
+    log: Path
+    server_log: Path
+
+    def ask(self, key: str, path: str = "/v1/chat/completions", **body: Any) -> tuple[HTTPResponse, bytes]:
+        asked = {"model": "mock", "messages": [{"role": "user", "content": "What is 2 + 2?"}], **body}
+        headers = {"authorization": f"Bearer sk-{key}", "content-type": "application/json"}
+        return call(self.address, "POST", path, json.dumps(asked), headers)
+
+    def seen(self) -> list[dict[str, Any]]:
+        return json.loads(call(self.upstream, "GET", "/seen")[1])
+
+    def forget(self) -> None:
+        call(self.upstream, "GET", "/forget")
+
+    def rows(self, least: int) -> list[dict[str, Any]]:
+        """The rows of the log, files that still grow included; LiteLLM reports success a moment after the answer."""
+        until = time.monotonic() + 20
+        while True:
+            files = sorted(self.log.glob(".exchanges-*.jsonl")) + sorted(self.log.glob("exchanges-*.jsonl"))
+            found = [json.loads(line) for path in files for line in path.read_text().splitlines()]
+            if len(found) >= least or time.monotonic() > until:
+                return found
+            time.sleep(0.1)
+
+
+def call(
+    address: str, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
+) -> tuple[HTTPResponse, bytes]:
+    connection = HTTPConnection(urlsplit(address).netloc, timeout=60)
+    connection.request(method, path, body, dict(headers or {}))
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return answer, content
+
+
+@pytest.fixture(scope="module", params=["in process", "by the decision service"])
+def proxy(
+    request: pytest.FixtureRequest,
+    servers: Any,
+    upstream: str,
+    litellm_python: Path,
+    port: Callable[[], int],
+    source: Path,
+    ladder: Callable[[Path], tuple[Path, Path, Path]],
+    decision_service: Callable[[Path, Path, Path], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Proxy]:
+    folder = tmp_path_factory.mktemp("litellm")
+    key_file, standings, policy = ladder(folder)
+    (folder / "own_auth.py").write_text(AUTH)
+    config = {
+        "model_list": [
+            {
+                "model_name": "mock",
+                "litellm_params": {"model": "openai/mock", "api_base": f"{upstream}/v1", "api_key": "none"},
+            },
+            {
+                "model_name": "claude",
+                "litellm_params": {"model": "anthropic/claude-mock", "api_base": upstream, "api_key": "none"},
+            },
+        ],
+        "litellm_settings": {"callbacks": ["stillwatch.gateway.doors.litellm_plugin.proxy_handler"]},
+        "general_settings": {"custom_auth": "own_auth.user_api_key_auth"},
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    environment = {
+        "PYTHONPATH": str(source),
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_MASTER_KEY": "sk-" + secrets.token_hex(32),
+        "STILLWATCH_LOG": str(folder / "log"),
+        "STILLWATCH_MARK_STYLE": "vllm",
+    }
+    if request.param == "in process":
+        has_parts = subprocess.run([litellm_python, "-c", "import cel, pyarrow"], capture_output=True).returncode == 0
+        if not has_parts:
+            pytest.skip("the LiteLLM environment lacks common-expression-language and pyarrow")
+        environment |= {
+            "STILLWATCH_KEY_FILE": str(key_file),
+            "STILLWATCH_STANDINGS": str(standings),
+            "STILLWATCH_POLICY": str(policy),
+        }
+    else:
+        environment["STILLWATCH_DECIDER_URL"] = decision_service(key_file, standings, policy)
+    listens = port()
+    command = [litellm_python.with_name("litellm"), "--config", folder / "config.yaml", "--host", "127.0.0.1"]
+    servers.start([*command, "--port", str(listens), "--telemetry", "False"], listens, environment, folder)
+    yield Proxy(f"http://127.0.0.1:{listens}", upstream, folder / "log", servers.logs[-1])
+
+
+def test_who_is_not_on_the_ladder_notices_nothing(proxy: Proxy) -> None:
+    answer, content = proxy.ask("ann")
+    assert answer.status == 200
+    message = json.loads(content)["choices"][0]["message"]
+    assert message["content"] == "Four." and message["reasoning_content"] == "SECRET thought"
+
+
+def test_refusals_have_status_and_fields_of_the_ladder_and_never_reach_the_model(proxy: Proxy) -> None:
+    proxy.forget()
+    answer, content = proxy.ask("gone")
+    assert answer.status == 403, content
+    error = json.loads(content)["error"]
+    assert "suspended" in error["message"]
+    assert "https://example.com/appeal" in content.decode() and "urn:stillwatch:problem:suspended" in content.decode()
+    answer, content = proxy.ask("unverified", stream=True)
+    assert answer.status == 403
+    ticket = content.decode().split("ticket=")[1].split('"')[0].split("\\")[0]
+    account = Tickets(KEY).account_of(ticket, time.time())
+    assert account == Pseudonyms(KEY).hash_one("account_id", "unverified")
+    assert proxy.seen() == []
+
+
+def test_a_limit_holds_for_all_keys_of_a_user(proxy: Proxy) -> None:
+    answers = [proxy.ask(key)[0] for key in ("slow", "slow-2", "slow-3") * 3]
+    assert [answer.status for answer in answers] == [200] * 6 + [429] * 3
+    assert answers[0].headers["ratelimit"] and answers[0].headers["ratelimit-policy"]
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 3600
+
+
+def test_reasoning_and_logprobs_are_hidden_in_whole_and_streamed_answers(proxy: Proxy) -> None:
+    for body in ({}, {"stream": True}, {"logprobs": True}, {"stream": True, "logprobs": True}):
+        answer, content = proxy.ask("hidden", **body)
+        assert answer.status == 200
+        assert b"SECRET" not in content and b'"logprob"' not in content, content
+        if body.get("stream"):
+            events = [line[6:] for line in content.decode().splitlines() if line.startswith("data: {")]
+            deltas = [choice["delta"] for event in events for choice in json.loads(event)["choices"]]
+            assert "".join(delta.get("content") or "" for delta in deltas) == "Four."
+            assert content.decode().rstrip().endswith("data: [DONE]")
+        else:
+            assert json.loads(content)["choices"][0]["message"]["content"] == "Four."
+        shown = proxy.ask("ann", **body)[1]
+        assert b"SECRET" in shown
+
+
+def test_thinking_blocks_are_hidden_in_messages_too(proxy: Proxy) -> None:
+    shown, hidden = (proxy.ask(who, "/v1/messages", model="claude", max_tokens=100)[1] for who in ("ann", "hidden"))
+    assert b"SECRET" in shown
+    assert b"SECRET" not in hidden and json.loads(hidden)["content"][-1]["text"] == "Four."
+
+
+def test_a_mark_reaches_the_model_and_cannot_be_refused_by_the_client(proxy: Proxy) -> None:
+    proxy.forget()
+    answer, content = proxy.ask("marked", vllm_xargs={"watermarking": False, "other": 1})
+    assert answer.status == 200, content
+    [seen] = proxy.seen()
+    assert seen["headers"]["x-stillwatch-mark"] == "k-"
+    assert seen["body"]["vllm_xargs"] == {"other": 1, "stillwatch_mark": "k-"}
+
+
+def test_every_exchange_is_logged_once_without_its_text(proxy: Proxy) -> None:
+    before = len(proxy.rows(0))
+    statuses = [proxy.ask(key, temperature=0.5, n=1)[0].status for key in ("ann", "org-acme-k1", "org-acme-k2", "gone")]
+    assert statuses == [200, 200, 200, 403]
+    rows = proxy.rows(before + 4)
+    assert len({row["exchange_id"] for row in rows}) == len(rows)
+    new = rows[before:]
+    assert sorted((row["account_id"], row["status"]) for row in new) == [
+        ("acme", 200),
+        ("acme", 200),
+        ("ann", 200),
+        ("gone", 403),
+    ]
+    ann = next(row for row in new if row["account_id"] == "ann")
+    assert (ann["input_tokens"], ann["output_tokens"], ann["request_model"], ann["turn"]) == (11, 5, "mock", 0)
+    assert ann["temperature"] == 0.5 and ann["timestamp"].endswith("+00:00")
+    assert "What is 2" not in json.dumps(rows) and "sk-" not in json.dumps(rows)
+    assert b"What is 2" not in proxy.server_log.read_bytes()
