@@ -2,8 +2,8 @@
 
 A window's mean feature vector is compared with a benign reference. Plain maximum mean discrepancy weighs each direction
 by how much benign traffic varies along it, so that a shift along which honest prompts hardly vary drowns. Here each
-direction is weighed by 1 / (its variance + a ridge), for several ridges, and the results are averaged. What other
-harvests looked like, where some are known, adds directions to look along.
+direction is weighed by 1 / (its variance + a ridge), for several ridges, and the results are averaged. Nothing is
+learned from harvests. Looking along directions towards known harvests as well was tried, and found less: decision 7.
 
 Source: Hagrass, Sriperumbudur & Li, "Spectral regularized kernel two-sample tests", arXiv:2212.09201, for the ridge;
 the standardised average over ridges and the null from held-out folds are ours.
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from stillwatch.statistics.e_value import log_e_from_rank
 
 RIDGES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # Parts of the total variance: from nearly whitened to nearly plain.
-RIDGE_KNOWN = 1e-3  # Of the known directions, which need less stilling than a search over all.
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +29,18 @@ class Reference:
         mean: Shape (dimensions,).
         axes: Shape (dimensions, dimensions): the principal axes as columns.
         variance: Shape (dimensions,), along the axes.
-        known: Shape (dimensions, known): directions towards known harvests, each with benign variance 1.
     """
 
     mean: NDArray[np.float64]
     axes: NDArray[np.float64]
     variance: NDArray[np.float64]
-    known: NDArray[np.float64]
 
     @classmethod
-    def learned(cls, vectors: NDArray[np.floating], known: NDArray[np.floating] | None = None) -> Reference:
+    def learned(cls, vectors: NDArray[np.floating]) -> Reference:
         """Learn from benign vectors.
 
         Args:
             vectors: Shape (vectors, dimensions), at least two.
-            known: Shape (known, dimensions): mean vectors of known harvests, if any.
 
         Raises:
             ValueError: If there are fewer than two vectors, or none of them differ.
@@ -56,12 +52,7 @@ class Reference:
         variance = np.maximum(spread, 0.0)
         if not variance.sum() > 0:
             raise ValueError("the vectors are all the same, so that no shift can be told from none")
-        along = np.zeros((len(mean), 0))
-        if known is not None and len(known):
-            towards = (np.asarray(known, np.float64) - mean) @ axes
-            weighed = towards / (variance + RIDGE_KNOWN * variance.sum())
-            along = axes @ (weighed / np.sqrt((weighed**2) @ variance)[:, None]).T
-        return cls(mean, np.asarray(axes, np.float64), variance, along)
+        return cls(mean, np.asarray(axes, np.float64), variance)
 
     def shifts(self, means: NDArray[np.floating], size: int) -> NDArray[np.float64]:
         """Return how far windows lie off, in about standard deviations of benign windows.
@@ -75,8 +66,7 @@ class Reference:
             size: How many vectors a window has.
 
         Returns:
-            Shape (windows, ridges + 1): one column a ridge, and last the furthest known direction, NaN where none is
-            known.
+            Shape (windows, ridges).
         """
         off = np.asarray(means, np.float64) - self.mean
         squares = size * (off @ self.axes) ** 2
@@ -85,8 +75,6 @@ class Reference:
             weight = 1 / (self.variance + ridge * self.variance.sum())
             part = self.variance * weight
             columns.append((squares @ weight - part.sum()) / np.sqrt(2 * (part**2).sum()))
-        far = np.sqrt(size) * (off @ self.known)
-        columns.append(far.max(axis=1) if far.shape[1] else np.full(len(off), np.nan))
         return np.stack(columns, axis=1)
 
 
@@ -97,8 +85,8 @@ class WindowTest:
     Attributes:
         reference: What benign vectors look like.
         size: How many vectors a window has.
-        middle: Shape (ridges + 1,): medians of the benign windows' shifts.
-        spread: Shape (ridges + 1,): their standard deviations.
+        middle: Shape (ridges,): medians of the benign windows' shifts.
+        spread: Shape (ridges,): their standard deviations.
         null: Shape (windows,), ascending: the benign windows' scores.
     """
 
@@ -114,7 +102,6 @@ class WindowTest:
         vectors: NDArray[np.floating],
         size: int,
         rng: np.random.Generator,
-        known: NDArray[np.floating] | None = None,
         windows: int = 1000,
         folds: int = 4,
     ) -> WindowTest:
@@ -128,7 +115,6 @@ class WindowTest:
             vectors: Shape (vectors, dimensions), benign.
             size: Vectors a window.
             rng: Draws folds and windows.
-            known: Shape (known, dimensions): mean vectors of known harvests, if any.
             windows: How many benign windows.
             folds: Into how many parts the vectors are cut, at least 2.
 
@@ -147,14 +133,14 @@ class WindowTest:
                 vectors[rng.choice(part, size, replace=False)].mean(axis=0, dtype=np.float64) for _ in range(len(share))
             ]
             if drawn:
-                scored.append(Reference.learned(vectors[rest], known).shifts(np.stack(drawn), size))
+                scored.append(Reference.learned(vectors[rest]).shifts(np.stack(drawn), size))
         null = np.concatenate(scored)
         middle, spread = np.median(null, axis=0), null.std(axis=0)
-        unranked = cls(Reference.learned(vectors, known), size, middle, spread, np.zeros(0))
+        unranked = cls(Reference.learned(vectors), size, middle, spread, np.zeros(0))
         return cls(unranked.reference, size, middle, spread, np.sort(unranked._joined(null)))
 
     def scores(self, means: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return one score a window: the average over the ridges, or the known directions' if that is higher.
+        """Return one score a window: the average over the ridges.
 
         Args:
             means: Shape (windows, dimensions): mean vectors of windows of ``size`` vectors.
@@ -165,8 +151,7 @@ class WindowTest:
         return self._joined(self.reference.shifts(means, self.size))
 
     def _joined(self, shifts: NDArray[np.float64]) -> NDArray[np.float64]:
-        units = (shifts - self.middle) / self.spread
-        return np.asarray(np.fmax(units[:, :-1].mean(axis=1), units[:, -1]), np.float64)
+        return np.asarray(((shifts - self.middle) / self.spread).mean(axis=1), np.float64)
 
     def threshold(self, false_positive_rate: float) -> float:
         """Return the score that at most this share of benign windows passes.
