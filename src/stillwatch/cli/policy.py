@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -297,7 +298,8 @@ def _show_explanation(steps: list[Step], command: Command) -> None:
 
 def _show_report(loaded: Policy, found: ReplayReport, speed: _Speed, prices: Prices) -> None:
     console = Console()
-    table = Table(title=f"{loaded.name} over {found.exchanges:,} exchanges, as if enforced")
+    title = f"{loaded.name} over {found.exchanges:,} exchanges, as if enforced"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("who", no_wrap=True)
     for name in ("accounts", "touched", "exchanges", "refused", "limited", "hidden", "lost"):
         table.add_column(name, justify="right")
@@ -340,4 +342,4 @@ def _cells(touched: Touched) -> tuple[str, ...]:
         touched.limited,
         touched.hidden,
     )
-    return (*(f"{count:,}" for count in counts), f"{touched.revenue_lost:,.2f}")
+    return (*(f"{count:,}" for count in counts), f"{touched.revenue_lost:,.0f}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import mmap
 import threading
 import zlib
 from bisect import bisect_left
@@ -202,7 +201,7 @@ class Standings:
         return MAGIC + len(header).to_bytes(_LENGTH_BYTES, "little") + header + bytes(data)
 
 
-def standings_of_bytes(raw: bytes | mmap.mmap, source: str) -> Standings:
+def standings_of_bytes(raw: bytes, source: str) -> Standings:
     """Return the table that ``Standings.to_bytes`` wrote, without copying its columns.
 
     Args:
@@ -240,17 +239,20 @@ def write_snapshot(path: Path, standings: Standings) -> None:
 
 
 def read_snapshot(path: Path) -> Standings:
-    """Return the table in ``path``, mapped and not copied, so that several processes share its memory.
+    """Return the table in ``path``, held in memory.
+
+    It is not mapped, although several processes would then share it: whoever copies over a mapped file, instead of
+    renaming, changes the table in use or ends its readers.
 
     Raises:
         SnapshotError: If the file is absent, unreadable, no snapshot or damaged.
     """
     try:
-        with path.open("rb") as file:
-            raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError) as error:  # An empty file cannot be mapped.
-        reason = error.strerror if isinstance(error, OSError) else "it is empty"
-        raise SnapshotError(f"{path}: no snapshot can be read: {reason}; make one with `standings make`") from error
+        raw = path.read_bytes()
+    except OSError as error:
+        raise SnapshotError(
+            f"{path}: no snapshot can be read: {error.strerror}; make one with `standings make`"
+        ) from error
     return standings_of_bytes(raw, str(path))
 
 
