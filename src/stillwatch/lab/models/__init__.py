@@ -1,0 +1,1 @@
+"""Language models that can teach or learn in the lab."""

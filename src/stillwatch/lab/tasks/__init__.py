@@ -1,0 +1,1 @@
+"""Problems of which the lab knows the worked answers, one a file."""
