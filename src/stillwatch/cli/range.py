@@ -17,6 +17,9 @@ from stillwatch.range.duel.duel import Rules, fight
 from stillwatch.range.duel.picture import picture
 from stillwatch.range.duel.prices import SHIPPED, load_prices
 from stillwatch.range.duel.table import duel_table
+from stillwatch.range.limits.grid import Grid, measure
+from stillwatch.range.limits.picture import picture as limits_picture
+from stillwatch.range.limits.table import limits_table
 from stillwatch.store.atomic import atomic_files
 
 KEPT = "kept"  # Results of single simulations, so that an interrupted run goes on.
@@ -38,7 +41,7 @@ def duel(
         Path, typer.Option("--prices", help="YAML of prices; `stillwatch range prices` prints the one shipped.")
     ] = SHIPPED,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The first of the seeds.")] = 7,
-    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Seeds, one after the other.")] = 2,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Seeds, one after the other.")] = 3,
     scale: Annotated[float, typer.Option("--scale", help="Factor on honest accounts and on the budget.")] = 1.0,
     level: Annotated[
         float, typer.Option("--level", min=0.0001, max=0.5, help="False-discovery level of the scan.")
@@ -67,6 +70,60 @@ def duel(
         return
     Console().print(duel_table(found))
     typer.echo(f"Written to {out}: duel.json, duel.svg")
+
+
+@application.command()
+def limits(
+    out: Annotated[Path, typer.Option("--out", help="Folder for limits.json, limits.svg and what is kept to resume.")],
+    benign: Annotated[int, typer.Option("--benign", min=16, help="Honest accounts.")] = 1500,
+    days: Annotated[int, typer.Option("--days", min=3, help="Length of the simulated time.")] = 10,
+    size: Annotated[
+        list[int] | None, typer.Option("--size", help="Accounts of a campaign; may be given several times.")
+    ] = None,
+    rate: Annotated[
+        list[float] | None, typer.Option("--rate", help="Extracting exchanges an account a day; may be repeated.")
+    ] = None,
+    cover: Annotated[
+        list[float] | None, typer.Option("--cover", help="Everyday exchanges for each that extracts; may be repeated.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The first of the seeds.")] = 7,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Seeds, one after the other.")] = 2,
+    level: Annotated[
+        float, typer.Option("--level", min=0.0001, max=0.5, help="False-discovery level of the scan.")
+    ] = 0.05,
+    as_json: Annotated[bool, typer.Option("--json", help="Print limits.json instead of a table.")] = False,
+) -> None:
+    """Draw the limits of detection: recall at a benign false-positive rate of 0.001, beside what theory allows.
+
+    Campaigns of each size, pace and share of cover, with each set of habits given up, are mixed one at a time into the
+    same honest traffic and scanned. Beside them stand Wald's bound for one account, the bounds of a planted community
+    and the square-root law of pooled content. An interrupted run goes on where it stopped.
+
+    Example: stillwatch range limits --out limits --size 12 --size 50 --rate 8 --cover 0 --repeats 1
+    """
+    seeds = tuple(range(seed, seed + repeats))
+    Console(stderr=True).print(f"seeds {' '.join(map(str, seeds))}")
+    with _complaints(), _bars(quiet=as_json) as progress:
+        usual = Grid()
+        grid = Grid(
+            sizes=tuple(sorted(set(size or usual.sizes))),
+            rates=tuple(sorted(set(rate or usual.rates))),
+            covers=tuple(sorted(set(cover or usual.covers))),
+            benign=benign,
+            days=days,
+            seeds=seeds,
+            level=level,
+        )
+        found = measure(grid, Cells(out / KEPT), progress)
+        said = orjson.dumps(found.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        with atomic_files(out) as staging:
+            (staging / "limits.json").write_bytes(said)
+            (staging / "limits.svg").write_text(limits_picture(found), encoding="utf-8")
+    if as_json:
+        typer.echo(said.decode(), nl=False)
+        return
+    Console().print(limits_table(found))
+    typer.echo(f"Written to {out}: limits.json, limits.svg")
 
 
 @application.command()

@@ -211,6 +211,7 @@ class CampaignTraffic:
         account: Shape (exchanges,), rows of ``accounts``.
         time_us: Shape (exchanges,), microseconds since 1970.
         extraction: Shape (exchanges,). Whether the exchange was answered and its answer was taken away.
+        elicitation: Shape (exchanges,). What it asks for beside the task: an index into ``ELICITATIONS``, or -1.
     """
 
     accounts: pa.Table
@@ -218,6 +219,7 @@ class CampaignTraffic:
     account: Integers
     time_us: Integers
     extraction: NDArray[np.bool_]
+    elicitation: Integers
 
 
 def campaign_traffic(
@@ -244,7 +246,14 @@ def campaign_traffic(
     ids = exchange_ids(0, len(draft), seed ^ zlib.crc32(campaign.name.encode()))
     table = exchange_table(draft, ids, account_id)
     answered = draft.extraction & (draft.status == 200)
-    return CampaignTraffic(account_table(roster, account_id), table, draft.account, draft.time_us, answered)
+    return CampaignTraffic(
+        accounts=account_table(roster, account_id),
+        exchanges=table,
+        account=draft.account,
+        time_us=draft.time_us,
+        extraction=answered,
+        elicitation=draft.plan.elicitation,
+    )
 
 
 def campaign_exchanges(

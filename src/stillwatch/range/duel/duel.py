@@ -42,7 +42,7 @@ class Rules:
     budget_usd: float = 600.0
     benign: int = 2000
     days: int = 12
-    seeds: tuple[int, ...] = (7, 8)
+    seeds: tuple[int, ...] = (7, 8, 9)
     scale: float = 1.0
     level: float = 0.05
 

@@ -12,7 +12,7 @@ ROW, TOP, LEFT, PANEL, GAP = 30.0, 76.0, 150.0, 210.0, 34.0
 
 
 def picture(duel: Duel) -> str:
-    """Return the duel as an SVG: bars are means over the seeds, thin lines reach from the least to the greatest."""
+    """Return the duel as an SVG: bars and dots are means over the seeds, lines reach from the least to the greatest."""
     height = TOP + ROW * len(duel.rounds) + 56
     seeds = " ".join(map(str, duel.rules.seeds))
     drawing = Drawing(
@@ -30,7 +30,9 @@ def picture(duel: Duel) -> str:
         drawing.text(LEFT - 10, y + 19, each.step.name, anchor="end")
         if row == ladder:
             drawing.line(12, y, LEFT + 3 * PANEL + 2 * GAP, y, "grid")
-            drawing.text(12, y + ROW * 2 + 16, "below the line: the two extremes", "small")
+            drawing.text(
+                12, bottom + 40, "Below the line: the two extremes. Bars and dots are means over the seeds.", "small"
+            )
     flagged, leaked, price = _left(0), _left(1), _left(2)
     scale = Scale(0.0, 1.0, flagged, flagged + PANEL)
     shares = [[bout.flagged_share for bout in each.bouts] for each in duel.rounds]
@@ -62,6 +64,13 @@ def _share(value: float) -> str:
     return f"{value:.0%}"
 
 
+def _short(value: float) -> str:
+    """Return a tick's value in few letters: 1k, 1M; small ones as they are."""
+    if value >= 1e6:
+        return f"{value / 1e6:g}M"
+    return f"{value / 1e3:g}k" if value >= 1e3 else f"{value:g}"
+
+
 def _panel(
     drawing: Drawing,
     scale: Scale,
@@ -75,11 +84,15 @@ def _panel(
     drawing.text(scale.begin, TOP - 12, title, "small")
     for tick in scale.ticks():
         drawing.line(scale(tick), TOP, scale(tick), bottom, "grid")
-        drawing.text(scale(tick), bottom + 15, written(tick), "small", "middle")
+        drawing.text(scale(tick), bottom + 15, _short(tick) if scale.by_ratio else written(tick), "small", "middle")
     for row, (one, middle) in enumerate(zip(values, centre, strict=True)):
         y = TOP + ROW * row + 7
         if not one:
             continue
-        drawing.box(scale.begin, y, scale(middle) - scale.begin, ROW - 14, colour, written(middle))
-        drawing.line(scale(min(one)), y + 8, scale(max(one)), y + 8)
-        drawing.text(max(scale(middle), scale(max(one))) + 4, y + 12, written(middle), "small")
+        if scale.by_ratio:  # A bar would begin at nothing, which a scale by ratio does not have.
+            drawing.path([(scale(min(one)), y + 8), (scale(max(one)), y + 8)], colour)
+            drawing.dot(scale(middle), y + 8, colour, 5, written(middle))
+        else:
+            drawing.box(scale.begin, y, scale(middle) - scale.begin, ROW - 14, colour, written(middle))
+            drawing.line(scale(min(one)), y + 8, scale(max(one)), y + 8)
+        drawing.text(max(scale(middle), scale(max(one))) + 8, y + 12, written(middle), "small")
