@@ -53,11 +53,13 @@ class Servers:
         self._folder = folder
         self._stack = ExitStack()
         self.logs: list[Path] = []
+        self.last: subprocess.Popen[bytes] | None = None
 
     def start(
         self, command: Command, port: int, environment: Mapping[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.Popen[bytes]:
-        return self._stack.enter_context(self._running(command, port, environment or {}, cwd or self._folder))
+        self.last = self._stack.enter_context(self._running(command, port, environment or {}, cwd or self._folder))
+        return self.last
 
     @contextmanager
     def _running(
