@@ -14,7 +14,7 @@ import orjson
 from stillwatch.gateway.doors.decisions import LocalDecisions, command_document, question_of
 from stillwatch.gateway.doors.guardrail import PATH as GUARDRAIL
 from stillwatch.gateway.doors.guardrail import guarded_request, guardrail_answer
-from stillwatch.gateway.doors.identity import header_account
+from stillwatch.gateway.doors.identity import ADDRESS_HEADER, header_account
 from stillwatch.gateway.doors.request_facts import facts_of_body, facts_of_headers, request_of
 from stillwatch.gateway.doors.rsgi import Answer, Question, json_answer, problem
 from stillwatch.gateway.marking import MARK_HEADER
@@ -55,7 +55,7 @@ class AuthorizationService:
         if path == NGINX:
             return nginx_answer(self._of_headers(question))
         if path == ENVOY or path.startswith(ENVOY + "/"):
-            return envoy_answer(self._of_headers(question))
+            return envoy_answer(self._of_headers(question, question.headers.get("x-forwarded-for", "")))
         if path == HEALTH:
             return json_answer(200, {"status": "up"})
         if path not in (DECIDE, GUARDRAIL):
@@ -75,8 +75,11 @@ class AuthorizationService:
         command = self._decisions.decide_now(asked[0] or NOBODY, asked[1]) if asked else None
         return json_answer(200, guardrail_answer(command))
 
-    def _of_headers(self, question: Question) -> Command:
-        account_id = header_account(question.headers, self._hash_one) or NOBODY
+    def _of_headers(self, question: Question, forwarded: str = "") -> Command:
+        headers = question.headers
+        if forwarded and ADDRESS_HEADER not in headers:  # The last address is Envoy's own word, the others are not.
+            headers = {**headers, ADDRESS_HEADER: forwarded.rpartition(",")[2]}
+        account_id = header_account(headers, self._hash_one) or NOBODY
         facts: dict[str, Any] = {}
         if question.body:
             facts = facts_of_body(_object(question.body) or {})
