@@ -18,6 +18,10 @@ import yaml
 
 from stillwatch.exchange.pseudonym import Pseudonyms
 from stillwatch.gateway.doors.verification.ticket import Tickets
+from stillwatch.response.ladder import Rung
+from stillwatch.response.standing import Standings, write_snapshot
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "docs" / "examples" / "litellm.yaml"
 
 KEY = b"a key of the tests, no secret"
 
@@ -82,26 +86,24 @@ def proxy(
     port: Callable[[], int],
     source: Path,
     ladder: Callable[[Path], tuple[Path, Path, Path]],
+    standings_of: Callable[[Mapping[str, Rung]], Standings],
     decision_service: Callable[[Path, Path, Path], str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Proxy]:
     folder = tmp_path_factory.mktemp("litellm")
     key_file, standings, policy = ladder(folder)
     (folder / "own_auth.py").write_text(AUTH)
-    config = {
-        "model_list": [
-            {
-                "model_name": "mock",
-                "litellm_params": {"model": "openai/mock", "api_base": f"{upstream}/v1", "api_key": "none"},
-            },
-            {
-                "model_name": "claude",
-                "litellm_params": {"model": "anthropic/claude-mock", "api_base": upstream, "api_key": "none"},
-            },
-        ],
-        "litellm_settings": {"callbacks": ["stillwatch.gateway.doors.litellm_plugin.proxy_handler"]},
-        "general_settings": {"custom_auth": "own_auth.user_api_key_auth"},
-    }
+    config = yaml.safe_load(EXAMPLE.read_text())
+    config["model_list"][0]["litellm_params"]["api_base"] = f"{upstream}/v1"
+    claude = {"model": "anthropic/claude-mock", "api_base": upstream, "api_key": "none"}
+    config["model_list"].append({"model_name": "claude", "litellm_params": claude})
+    config["general_settings"]["custom_auth"] = "own_auth.user_api_key_auth"
+    # The guardrail asks a service of its own, so that its refusals can be told from the plug-in's.
+    guarded = tmp_path_factory.mktemp("guarded")
+    other_key, other_standings, other_policy = ladder(guarded)
+    write_snapshot(other_standings, standings_of({"guarded": Rung.SUSPEND, "quick": Rung.SLOW}))
+    guardrail = config["guardrails"][0]["litellm_params"]
+    guardrail["api_base"] = decision_service(other_key, other_standings, other_policy)
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     environment = {
         "PYTHONPATH": str(source),
@@ -205,3 +207,28 @@ def test_every_exchange_is_logged_once_without_its_text(proxy: Proxy) -> None:
     assert ann["temperature"] == 0.5 and ann["timestamp"].endswith("+00:00")
     assert "What is 2" not in json.dumps(rows) and "sk-" not in json.dumps(rows)
     assert b"What is 2" not in proxy.server_log.read_bytes()
+
+
+def test_the_guardrail_refuses_by_configuration_alone(proxy: Proxy) -> None:
+    proxy.forget()
+    answer, content = proxy.ask("guarded")
+    assert answer.status == 400, content
+    message = json.loads(content)["error"]["message"]
+    assert "Account suspended." in message and "https://example.com/appeal" in message
+    answers = [proxy.ask(key, stream=True) for key in ("quick", "quick-2") * 4]
+    assert [answer.status for answer, _ in answers] == [200] * 6 + [400] * 2
+    assert b"Seconds to wait:" in answers[-1][1]
+    assert len(proxy.seen()) == 6
+
+
+def test_the_plug_in_brings_nothing_into_the_proxy(litellm_python: Path, source: Path) -> None:
+    code = (
+        "import sys, litellm.integrations.custom_logger as _; before = set(sys.modules)\n"
+        "import stillwatch.gateway.doors.litellm_plugin\n"
+        "tops = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(*sorted(tops - set(sys.stdlib_module_names)))"
+    )
+    environment = {"PYTHONPATH": str(source), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    ended = subprocess.run([litellm_python, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert set(ended.stdout.split()) <= {"stillwatch", "orjson"}
