@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import re
+import sys
 import threading
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
-
-import cel
 
 CHARACTERS_MOST = 2_000  # A deeper nesting could exhaust the parser's stack.
 _STRINGS = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _BOUND = re.compile(r"\.(?:map|filter|all|exists|exists_one)\(\s*([A-Za-z_]\w*)\s*,")
+
+
+@lru_cache(maxsize=1)
+def _library() -> Any:
+    """Return the library, without the command line that it imports along.
+
+    That one needs typer, rich and prompt_toolkit, which a program that decides requests, and in which others run, must
+    not load. The package is therefore entered without running its ``__init__``, and given the names that this would
+    have given it.
+
+    Raises:
+        ImportError: If it is not installed.
+    """
+    if "cel" not in sys.modules:
+        spec = importlib.util.find_spec("cel")
+        if spec is None:
+            raise ImportError("conditions need common-expression-language: pip install 'stillwatch[wall]'")
+        sys.modules["cel"] = package = importlib.util.module_from_spec(spec)
+        extension = importlib.import_module("cel.cel")
+        vars(package).update({name: value for name, value in vars(extension).items() if not name.startswith("_")})
+    return sys.modules["cel"]
 
 
 class ConditionError(Exception):
@@ -30,7 +53,8 @@ class Conditions:
         constants: Values by name, the same at every request.
 
     Raises:
-        ConditionError: If one cannot be read or uses another variable; ``at`` says which.
+        ConditionError: If one cannot be read or uses another variable.
+        ImportError: If the library is not installed.
 
     Source:
         Common Expression Language, language definition; the library is common-expression-language (Rust).
@@ -40,6 +64,7 @@ class Conditions:
         self, sources: Sequence[str], variables: Sequence[str], constants: Mapping[str, Any] | None = None
     ) -> None:
         """Compile all."""
+        self._library = _library()
         self._constants = dict(constants or {})
         allowed = {*variables, *self._constants}
         self._programs = []
@@ -62,7 +87,7 @@ class Conditions:
         try:
             context, last = self._local.held
         except AttributeError:
-            context, last = cel.Context(self._constants), [_NOTHING] * len(self.used)
+            context, last = self._library.Context(self._constants), [_NOTHING] * len(self.used)
             self._local.held = context, last
         for place, value in enumerate(values):
             if value != last[place]:
@@ -98,7 +123,7 @@ def _compiled(source: str, allowed: set[str]) -> tuple[Any, set[str], set[str]]:
     if len(source) > CHARACTERS_MOST:
         raise ConditionError(f"it has {len(source)} characters, and at most {CHARACTERS_MOST} are read")
     try:
-        program = cel.compile(source)
+        program = _library().compile(source)
         references = program.references()
     except Exception as error:
         raise ConditionError(_plain(error)) from error

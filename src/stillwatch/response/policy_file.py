@@ -75,7 +75,10 @@ def parse_policy(text: str, source: str, folder: Path) -> Policy:
         document = read_located(text)
     except YamlError as error:
         raise PolicyError(source, error.line, "", str(error), "see docs/policy.md for a policy's form") from error
-    return _Reading(source, folder).policy(document)
+    try:
+        return _Reading(source, folder).policy(document)
+    except ImportError as error:
+        raise PolicyError(source, 0, "", "conditions cannot be read here", str(error)) from error
 
 
 class _Reading:

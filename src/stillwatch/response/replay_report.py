@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from stillwatch.response.replay import LIMITED, PASSED, REFUSED, Profile, Replay
 from stillwatch.response.traffic import Traffic
 
 EXAMPLES = 10
+_Name = TypeVar("_Name", str, tuple[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,24 +126,26 @@ def report(
     names = traffic.names["account"]
     owner = traffic.codes["account"]
     counting = _Counting(replayed, traffic, prices)
-    campaign = np.array([campaign_of.get(name, "") for name in names], object)
+    campaign_names, campaign = _coded([campaign_of.get(name, "") for name in names])
     kind = [(profiles[name].plan, profiles[name].verification) if name in profiles else ("", "") for name in names]
-    honest_account = campaign == ""
+    kind_names, kinds = _coded(kind)
+    honest_account = np.array([name not in campaign_of for name in names], np.bool_)
     highest = np.zeros(len(names), np.int8)
     np.maximum.at(highest, owner, replayed.rung)
     unflagged = np.bincount(owner, weights=~replayed.flagged, minlength=len(names))
-    kinds = np.array([f"{plan}\0{verification}" for plan, verification in kind], object)
     return ReplayReport(
         exchanges=len(traffic),
         situations=replayed.situations,
         campaigns=tuple(
-            CampaignOutcome(name, int(unflagged[campaign == name].sum()), counting.touched(campaign == name))
-            for name in sorted({str(each) for each in campaign} - {""})
+            CampaignOutcome(name, int(unflagged[campaign == place].sum()), counting.touched(campaign == place))
+            for place, name in enumerate(campaign_names)
+            if name
         ),
         honest=counting.touched(honest_account),
         by_kind=tuple(
-            ((text.split("\0")[0], text.split("\0")[1]), counting.touched(honest_account & (kinds == text)))
-            for text in sorted({str(each) for each in kinds[honest_account]})
+            (name, counting.touched(honest_account & (kinds == place)))
+            for place, name in enumerate(kind_names)
+            if np.any(honest_account & (kinds == place))
         ),
         by_rung=tuple(
             (Rung(place).word, counting.touched(honest_account & (highest == place)))
@@ -154,6 +158,13 @@ def report(
             for row, stopped in counting.most_stopped(honest_account)
         ),
     )
+
+
+def _coded(values: Sequence[_Name]) -> tuple[list[_Name], NDArray[np.int64]]:
+    """Return the different values in order, and the place of each value among them."""
+    names = sorted(set(values))
+    places = {name: place for place, name in enumerate(names)}
+    return names, np.array([places[value] for value in values], np.int64)
 
 
 class _Counting:

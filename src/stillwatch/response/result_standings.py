@@ -84,7 +84,9 @@ def standings_of(
     }
     for name in ("plan", "verification", "billing_country", "owner_country"):
         columns[name] = _codes(names[name], [getattr(each, name) if each else "" for each in profile])
-    actors = _actors(campaign, account, names["campaign"], hashes, before)
+    # With the time in it, since a later scan may give the same name to another campaign.
+    own = hashes("campaign", pa.array([f"{name} {made_us}" for name in names["campaign"]], pa.string()))
+    actors = _kept_actors(own, campaign, account, before)
     columns["actor"] = np.where(campaign > 0, actors[campaign], account)
     return Standings({name: column[order] for name, column in columns.items()}, names, made_us)
 
@@ -97,22 +99,18 @@ def _codes(names: list[str], values: Sequence[str]) -> NDArray[np.int64]:
     return codes
 
 
-def _actors(
-    campaign: NDArray[np.int64],
-    account: NDArray[np.uint64],
-    names: Sequence[str],
-    hashes: Hashes,
-    before: Standings | None,
+def _kept_actors(
+    own: NDArray[np.uint64], campaign: NDArray[np.int64], account: NDArray[np.uint64], before: Standings | None
 ) -> NDArray[np.uint64]:
-    """Return the actor of each campaign."""
-    actors = hashes("campaign", pa.array(names, pa.string())).copy()
+    """Return the actor of each campaign: ``own``, or the one that most of its accounts had before."""
+    actors = own.copy()
     if before is None or not len(before):
         return actors
     held = before.columns["account"]
     place = np.minimum(np.searchsorted(held, account), len(held) - 1)
     known = (held[place] == account) & (before.columns["campaign"][place] > 0)
     taken: set[int] = set()
-    sizes = np.bincount(campaign, minlength=len(names))
+    sizes = np.bincount(campaign, minlength=len(own))
     for code in np.argsort(-sizes, kind="stable").tolist():  # The larger part of a campaign that fell apart keeps it.
         mine = known & (campaign == code)
         if code == 0 or 2 * int(mine.sum()) <= int(sizes[code]):
