@@ -36,12 +36,14 @@ def judge(labelled: Labelled, seed: int) -> list[Verdict]:
         path = str(Path(scratch) / "messages.db")
         preprocess_data(path, messages(labelled, kept))
         posts = np.bincount(_owners(path), minlength=accounts)
-        networks.compute_co_tweet_network(path, SAME_WINDOW_S, EDGE_LEAST, n_threads=1)
+        networks.compute_co_tweet_network(path, SAME_WINDOW_S, min_edge_weight=EDGE_LEAST, n_threads=1)
         out.append(("co-tweet", f"same text within {SAME_WINDOW_S} s", *ties(path, "co_tweet_network", accounts)))
-        networks.compute_co_similar_tweet(path, SIMILAR_WINDOW_S, EDGE_LEAST, SIMILARITY, n_threads=1)
+        networks.compute_co_similar_tweet(
+            path, SIMILAR_WINDOW_S, min_edge_weight=EDGE_LEAST, similarity_threshold=SIMILARITY, n_threads=1
+        )
         said = f"Jaccard of words at least {SIMILARITY} within {SIMILAR_WINDOW_S} s"
         out.append(("co-similar", said, *ties(path, "co_similar_tweet_network", accounts)))
-        networks.compute_co_post_network(path, POST_WINDOW_S, EDGE_LEAST, n_threads=1)
+        networks.compute_co_post_network(path, POST_WINDOW_S, min_edge_weight=EDGE_LEAST, n_threads=1)
         out.append(("co-post", f"any text within {POST_WINDOW_S} s", *ties(path, "co_post_network", accounts)))
     verdicts = []
     for name, said, weight, heaviest in out:

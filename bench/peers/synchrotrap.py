@@ -51,8 +51,8 @@ def judge(labelled: Labelled, seed: int) -> list[Verdict]:
     for window_s, least in SETTINGS:
         score = joined_at(*found[window_s], accounts, least)
         said = (
-            f"constraint: address; actions match within {window_s:,.0f} s; clusters from {least} accounts on, ranked by "
-            f"the similarity at which single linkage makes them; flagged at {SIMILARITY}"
+            f"constraint: address; actions match within {window_s:,.0f} s; clusters from {least} accounts on, ranked "
+            f"by the similarity at which single linkage makes them; flagged at {SIMILARITY}"
         )
         out.append(Verdict(f"SynchroTrap, {window_s / 3600:g} h, {least}", said, score, score >= SIMILARITY))
     return out
