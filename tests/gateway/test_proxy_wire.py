@@ -264,8 +264,26 @@ def test_slow_events_arrive_one_by_one(enforcing: Any, wall_tools: Any) -> None:
 
 TARGETS = st.sampled_from(["/v1/chat/completions", "/v1/messages", "/v1/responses", "/v1/completions", "/x", "/", "*"])
 METHODS = st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "BREW", "get"])
-FIELD_NAMES = """Content-Type Authorization X-Api-Key Accept Connection Expect TE Upgrade Cookie X-Forwarded-For
-Content-Encoding X-Stillwatch-Mark User-Agent Transfer-Encoding Trailer Host Content-Length Range""".split()
+FIELD_NAMES = [
+    "Content-Type",
+    "Authorization",
+    "X-Api-Key",
+    "Accept",
+    "Connection",
+    "Expect",
+    "TE",
+    "Upgrade",
+    "Cookie",
+    "X-Forwarded-For",
+    "Content-Encoding",
+    "X-Stillwatch-Mark",
+    "User-Agent",
+    "Transfer-Encoding",
+    "Trailer",
+    "Host",
+    "Content-Length",
+    "Range",
+]
 FIELD_VALUES = [b"close", b"keep-alive, x-api-key", b"application/json", b"100-continue", b"h2c", b"gzip", b"7"]
 FIELDS = st.lists(
     st.tuples(
@@ -276,8 +294,31 @@ FIELDS = st.lists(
 )
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 NAMES = st.sampled_from(
-    """model messages input prompt system stream n max_tokens temperature reasoning thinking role content type text
-logprobs include vllm_xargs watermarking usage metadata tools user""".split()
+    (
+        "model",
+        "messages",
+        "input",
+        "prompt",
+        "system",
+        "stream",
+        "n",
+        "max_tokens",
+        "temperature",
+        "reasoning",
+        "thinking",
+        "role",
+        "content",
+        "type",
+        "text",
+        "logprobs",
+        "include",
+        "vllm_xargs",
+        "watermarking",
+        "usage",
+        "metadata",
+        "tools",
+        "user",
+    )
 )
 BODIES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=6), max_leaves=15
