@@ -1,0 +1,1 @@
+"""The engines' pseudo-random functions, in whole-number arithmetic, bit for bit."""

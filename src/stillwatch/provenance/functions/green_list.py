@@ -1,0 +1,115 @@
+"""Hugging Face's green lists: which tokens ``WatermarkLogitsProcessor`` favours after a context."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillwatch.provenance.functions.mersenne import seeded, shuffled_head, tempered_block
+from stillwatch.statistics.compiled import compiled
+
+VERSION = "transformers-5.23-cpu-mt19937"
+TABLE_SIZE = 1_000_003
+_WORDS = 624
+
+
+@lru_cache(maxsize=8)
+def _table(key: int) -> NDArray[np.int64]:
+    return shuffled_head(key, TABLE_SIZE, TABLE_SIZE)
+
+
+def last_token_seeds(key: int, contexts: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return the seeds of the scheme ``lefthash``, shape (pairs,): only the last token of a context enters.
+
+    So a configured width above 1 changes nothing but the number of tokens that are skipped at the start.
+
+    Args:
+        key: The processor's ``hashing_key``, in [0, 2**63).
+        contexts: Shape (pairs, width).
+    """
+    distinct, place = np.unique(contexts[:, -1], return_inverse=True)
+    seeds = np.array([(key * int(token)) % (2**64 - 1) for token in distinct], np.uint64)
+    return np.asarray(seeds[place], np.uint64)
+
+
+def own_token_seeds(key: int, windows: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return the seeds of the scheme ``selfhash``, shape (pairs,): the window ends with the judged token itself.
+
+    Args:
+        key: The processor's ``hashing_key``, in [0, 2**63).
+        windows: Shape (pairs, width); products wrap around in 64 bits with sign, as torch's do.
+    """
+    values = _table(key)[windows % TABLE_SIZE] + 1
+    with np.errstate(over="ignore"):
+        products = np.int64(key) * values * values[:, -1:]
+    least = products.min(axis=1)
+    # The processor takes the remainder by 2**64 - 1, which moves negative numbers up by that much.
+    return np.where(least < 0, least.astype(np.uint64) - np.uint64(1), least.astype(np.uint64))
+
+
+@compiled
+def _green(
+    seeds: NDArray[np.uint64], tokens: NDArray[np.int64], starts: NDArray[np.int64], vocabulary: int, favoured: int
+) -> NDArray[np.bool_]:
+    found = np.zeros(len(tokens), np.bool_)
+    state = np.empty(_WORDS, np.uint32)
+    block = np.empty(_WORDS, np.uint32)
+    order = np.arange(vocabulary).astype(np.int32)
+    where = np.empty(vocabulary, np.bool_)
+    others = np.empty(favoured, np.int32)
+    for group in range(len(starts) - 1):
+        begin, end = starts[group], starts[group + 1]
+        seeded(state, seeds[begin])
+        steps = min(favoured, vocabulary - 1)
+        for place in range(steps):
+            at = place % _WORDS
+            if at == 0:
+                tempered_block(state, block)
+            other = place + np.int64(block[at] % np.uint32(vocabulary - place))
+            others[place] = other
+            held = order[place]
+            order[place] = order[other]
+            order[other] = held
+        if end - begin == 1:
+            # Following one token through the swaps is cheaper than marking a whole list.
+            for place in range(favoured):
+                if order[place] == tokens[begin]:
+                    found[begin] = True
+                    break
+        else:
+            where[:] = False
+            for place in range(favoured):
+                where[order[place]] = True
+            for pair in range(begin, end):
+                token = tokens[pair]
+                found[pair] = token < vocabulary and where[token]
+        for place in range(steps):
+            order[place] = place
+            order[others[place]] = others[place]
+    return found
+
+
+def is_green(seeds: NDArray[np.uint64], tokens: NDArray[np.int64], vocabulary: int, favoured: int) -> NDArray[np.bool_]:
+    """Return which tokens stand on the green list that their seed draws.
+
+    Pairs of one seed are judged together, so that each list is drawn once.
+
+    Args:
+        seeds: Shape (pairs,).
+        tokens: Shape (pairs,), from 0.
+        vocabulary: Number of tokens that the engine shuffles.
+        favoured: Length of a green list.
+
+    Source:
+        transformers 5.23.0 with torch 2.13.0 on a processor, ``WatermarkLogitsProcessor``; checked against vectors.
+        Kirchenbauer et al., arXiv:2301.10226 and 2306.04634.
+    """
+    order = np.argsort(seeds, kind="stable")
+    ranked = seeds[order]
+    fresh = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1])) if len(ranked) else np.zeros(0, np.int64)
+    starts = np.append(fresh, len(ranked)).astype(np.int64)
+    found = np.empty(len(tokens), np.bool_)
+    found[order] = _green(ranked, np.asarray(tokens, np.int64)[order], starts, vocabulary, favoured)
+    return found

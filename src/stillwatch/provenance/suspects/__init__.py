@@ -1,0 +1,1 @@
+"""Models under test and beside it: a folder with weights, an address, recorded answers, or a small table."""
