@@ -53,6 +53,7 @@ class Account:
     organization: int | None = None
     mail: int | None = None
     eliciting_share: float = 0.0
+    coercing_share: float = 0.0
     topic: NDArray[np.float64] = field(default_factory=lambda: np.zeros(TOPICS))  # The mean of the prompts' vectors.
     new_model_hour: int | None = None  # When the account first asked for the new model.
 
@@ -360,7 +361,9 @@ def _fill(arrays: dict[str, NDArray[np.generic]], row: int, account: Account, ex
         arrays["models_exchanges"][row, k] = np.int64(1)
         arrays["model_first_us"][row, k] = np.int64(-first_us)
     arrays["settings"][row, account.setting] = arrays["settings_known"][row] = exchanges
-    arrays["coercion"][row] = arrays["eliciting"][row] = round(account.eliciting_share * exchanges)
+    arrays["training"][row] = round(account.eliciting_share * exchanges)
+    arrays["coercion"][row] = round(account.coercing_share * exchanges)
+    arrays["eliciting"][row] = max(arrays["training"][row], arrays["coercion"][row])
 
 
 def _profile(accounts: list[Account], name: str, kind: pa.DataType) -> pa.Array:

@@ -233,7 +233,7 @@ def test_look_alikes_are_the_strongest_groups_that_were_not_flagged(detection: D
     flagged = detection.flagged[detection.partition] & (detection.partition >= 0)
     found = look_alikes(detection, flagged)
     strengths = [group.log_e for group in found]
-    assert strengths == sorted(strengths, reverse=True) and all(nats > 0 for nats in strengths)
+    assert strengths == sorted(strengths, reverse=True) and all(nats > assembly.LOOK_ALIKE_NATS for nats in strengths)
     assert 0 < len(found) <= assembly.LOOK_ALIKES_MOST
     members = {f"account {row}" for row in np.flatnonzero(flagged)}
     for group in found:

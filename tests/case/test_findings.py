@@ -68,7 +68,9 @@ def test_figures_are_those_of_the_group(drawn: tuple[list[Any], Groups, NDArray[
     assert said["template"].startswith("25 of 30 accounts are among the 35 that send this kind of prompt, of 180 ")
     asked = sum(round(account.eliciting_share * int(account.hours.sum())) for account in campaign)
     prompts = sum(int(account.hours.sum()) for account in campaign)
-    assert said["elicitation"].startswith(f"Of {prompts:,} prompts {asked / prompts:.0%} ask for hidden reasoning")
+    assert said["elicitation"].endswith(f"and {asked / prompts:.0%} for training-style answers.")
+    assert said["elicitation"].startswith(f"Of {prompts:,} prompts ")
+    assert said["coercion"] == "0% of prompts demand hidden reasoning; of 0 accounts half or more."
     born = sorted(account.created_us for account in campaign)
     least = min(late - early for early, late in zip(born, born[14:], strict=False))
     assert f"within {least / 86_400_000_000:.1f} days" in said["sign_up"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stillwatch.engine import replay
-from stillwatch.engine.days import Day, Running
+from stillwatch.engine.periods import Period, Running
 from stillwatch.engine.replay import NEVER, Looks, with_profile
 from stillwatch.footprint.footprints import DAY_US, Footprints, blank
 
@@ -22,7 +22,7 @@ ACCOUNTS = 24
 SEEDS = [151, 152]
 
 
-def days_of(builder: ModuleType, accounts: list[Any]) -> list[Day]:
+def days_of(builder: ModuleType, accounts: list[Any]) -> list[Period]:
     """The accounts' traffic day by day; only who was active is in a day."""
     days = []
     for number in range(builder.DAYS):
@@ -32,7 +32,7 @@ def days_of(builder: ModuleType, accounts: list[Any]) -> list[Day]:
         arrays = {**whole.arrays, "hours": whole.hours[:, number * 24 : (number + 1) * 24]}
         ids = pa.array([f"account {k}" for k in active], pa.large_string())
         origin = builder.ORIGIN_US + number * DAY_US
-        days.append(Day(origin // DAY_US, Footprints(arrays, ids, origin)))
+        days.append(Period(origin, Footprints(arrays, ids, origin)))
     return days
 
 
@@ -42,13 +42,13 @@ def profile_of(builder: ModuleType, accounts: list[Any]) -> pa.Table:
     return whole.profile.append_column("account_id", whole.account_id)
 
 
-def looked(days: list[Day], profile: pa.Table) -> tuple[dict[str, int], list[dict[str, int]]]:
+def looked(days: list[Period], profile: pa.Table) -> tuple[dict[str, int], list[dict[str, int]]]:
     """When each account was flagged, in the end and after each look."""
     running, looks, history = Running(), Looks(0.05), []
     for day in days:
         running.add(day)
         footprints = running.footprints()
-        looks.look(with_profile(footprints, profile), (day.day + 1) * DAY_US)
+        looks.look(with_profile(footprints, profile), day.begin_us + DAY_US)
         history.append(dict(zip(footprints.account_id.to_pylist(), looks.flagged_at_us.tolist(), strict=True)))
     return history[-1], history
 
@@ -97,7 +97,7 @@ def test_flags_stay_and_are_dated_by_the_look_that_set_them(builder: ModuleType,
     for day, before, after in zip(days[1:], history, history[1:], strict=False):
         for account, at in after.items():
             if at != before.get(account, NEVER):
-                assert before.get(account, NEVER) == NEVER and at == (day.day + 1) * DAY_US
+                assert before.get(account, NEVER) == NEVER and at == day.begin_us + DAY_US
 
 
 def nothing_done(accounts: int) -> Footprints:

@@ -36,7 +36,7 @@ SHARED_MOST = 60
 GRAPH_ACCOUNTS_MOST = 140
 GRAPH_VALUES_MOST = 60
 LOOK_ALIKES_MOST = 8
-LOOK_ALIKE_NATS = 0.0
+LOOK_ALIKE_NATS = -3.0  # A group below this resembles a campaign in no way that an analyst would ask about.
 _TIE_WORDS = {
     "payment": "shares its card with {others} of the group",
     "network": "was at an address where up to {others} of the group came too",

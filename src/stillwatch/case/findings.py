@@ -32,6 +32,7 @@ def findings(groups: Groups, content: NDArray[np.int64]) -> dict[str, str]:
         "failover": lambda: _failover(groups),
         "pivot": lambda: _pivot(groups),
         "topic": lambda: _topic(groups),
+        "coercion": lambda: _coercion(groups),
         "elicitation": lambda: _elicitation(groups),
     }
     return {view: sentence() for view, sentence in tell.items()}
@@ -128,6 +129,18 @@ def _topic(groups: Groups) -> str:
     return f"The topics of two of its {units:,} firms, places and persons have a mean cosine of {cosine:.2f}."
 
 
+def _coercion(groups: Groups) -> str:
+    footprints = groups.population.footprints
+    inside = groups.partition == 0
+    prompts, asked = footprints.integers("prompts")[inside], footprints.integers("coercion")[inside]
+    if not prompts.any():
+        return "The logs hold no prompts."
+    strongly = int((2 * asked >= np.maximum(prompts, 1)).sum())
+    return (
+        f"{asked.sum() / prompts.sum():.0%} of prompts demand hidden reasoning; of {strongly:,} accounts half or more."
+    )
+
+
 def _elicitation(groups: Groups) -> str:
     footprints = groups.population.footprints
     inside = groups.partition == 0
@@ -137,8 +150,7 @@ def _elicitation(groups: Groups) -> str:
     shares = [
         f"{footprints.integers(name)[inside].sum() / prompts:.0%} {words}"
         for name, words in (
-            ("coercion", "ask for hidden reasoning"),
-            ("reasoning", "for worked reasoning"),
+            ("reasoning", "ask for worked reasoning"),
             ("grading", "for grades or comparisons"),
             ("training", "for training-style answers"),
         )

@@ -1,4 +1,4 @@
-"""The scan as time goes by: a look at the end of each day, at what had been seen by then."""
+"""The scan as time goes by: a look at the end of each step, at what had been seen by then."""
 
 from __future__ import annotations
 

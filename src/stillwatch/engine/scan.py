@@ -18,7 +18,7 @@ from stillwatch import __version__
 from stillwatch.campaign.population import Population
 from stillwatch.case.assembly import Finding, campaign, instant, look_alikes
 from stillwatch.case.campaign_case import Campaign, Scan
-from stillwatch.engine.days import Day, Days, Running
+from stillwatch.engine.periods import Period, Periods, Running
 from stillwatch.engine.profiles import profiles
 from stillwatch.engine.replay import Looks, with_profile
 from stillwatch.exchange.accounts import read_accounts
@@ -30,10 +30,11 @@ from stillwatch.exchange.pseudonym import Pseudonyms
 from stillwatch.exchange.quarantine import Quarantine
 from stillwatch.exchange.reading import absent_columns, parts
 from stillwatch.exchange.schema import ACCOUNT_COLUMNS
-from stillwatch.footprint.footprints import DAY_US
 
 Progress = Callable[[str, int], None]
 """Is told what is being done, and how many more exchanges were read."""
+
+STEP_HOURS = 12  # A campaign is caught half a day after it can be seen; each look costs what all accounts cost.
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Request:
         mapping: The provider's own column names.
         assume_utc: Take times without a zone as UTC.
         level: The false-discovery level, in (0, 1).
+        step_hours: How far apart the looks are; a divisor of 24.
     """
 
     paths: tuple[str, ...]
@@ -55,6 +57,7 @@ class Request:
     mapping: ColumnMap | None = None
     assume_utc: bool = False
     level: float = 0.05
+    step_hours: int = STEP_HOURS
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +82,7 @@ def scan(
     now: dt.datetime,
     progress: Progress,
 ) -> Outcome:
-    """Read the logs, look at the end of each day, and put together what was found.
+    """Read the logs, look at the end of each step, and put together what was found.
 
     Args:
         request: What to scan.
@@ -101,26 +104,26 @@ def scan(
     else:
         absent += [(c.name, c.absence) for c in ACCOUNT_COLUMNS if not c.required]
     running, looks, known = Running(), Looks(request.level), Duplicates()
-    history = _days(request.history, request, pseudonyms, quarantine, now, progress, "history", known)
-    reading = _days(request.paths, request, pseudonyms, quarantine, now, progress, "exchanges", known)
-    # Day by day over both: what a look sees happened before it, whichever source tells it.
-    seen = merge(((day, False) for day in history), ((day, True) for day in reading), key=_when)
+    history = _periods(request.history, request, pseudonyms, quarantine, now, progress, "history", known)
+    reading = _periods(request.paths, request, pseudonyms, quarantine, now, progress, "exchanges", known)
+    # Period by period over both: what a look sees happened before it, whichever source tells it.
+    seen = merge(((period, False) for period in history), ((period, True) for period in reading), key=_when)
     under_way = False
-    for number, parts_of_day in groupby(seen, key=_when):
-        for day, is_new in parts_of_day:
-            running.add(day)
+    for _, together in groupby(seen, key=_when):
+        for period, is_new in together:
+            running.add(period)
             under_way |= is_new
         if under_way:
-            looks.look(with_profile(running.footprints(), profile), (number + 1) * DAY_US)
-            progress(f"looked at {instant(number * DAY_US):%d %B %Y}", 0)
+            looks.look(with_profile(running.footprints(), profile), period.end_us)
+            progress(f"looked at what was seen until {instant(period.end_us):%d %B %Y, %H:%M}", 0)
     return _outcome(request, (history, reading), looks, quarantine, absent, now, begun)
 
 
-def _when(each: tuple[Day, bool]) -> int:
-    return each[0].day
+def _when(each: tuple[Period, bool]) -> int:
+    return each[0].begin_us
 
 
-def _days(
+def _periods(
     paths: Sequence[str],
     request: Request,
     pseudonyms: Pseudonyms,
@@ -129,11 +132,11 @@ def _days(
     progress: Progress,
     what: str,
     known: Duplicates,
-) -> Days:
+) -> Periods:
     found: Sequence[Part] = ()
     if paths:
         found = parts(discover(paths), now=now, mapping=request.mapping, assume_utc=request.assume_utc)
-    return Days(found, pseudonyms, quarantine.add, lambda rows: progress(what, rows), known)
+    return Periods(found, pseudonyms, quarantine.add, lambda rows: progress(what, rows), known, request.step_hours)
 
 
 def _absent(request: Request) -> tuple[tuple[str, str], ...]:
@@ -142,7 +145,7 @@ def _absent(request: Request) -> tuple[tuple[str, str], ...]:
 
 def _outcome(
     request: Request,
-    read: Sequence[Days],
+    read: Sequence[Periods],
     looks: Looks,
     quarantine: Quarantine,
     absent: Sequence[tuple[str, str]],
@@ -151,7 +154,7 @@ def _outcome(
 ) -> Outcome:
     last = looks.last
     population = None if last is None else last.population
-    models = {number: name for days in read for number, name in days.models.items()}
+    models = {number: name for periods in read for number, name in periods.models.items()}
     cases = {} if population is None else _campaigns(looks, population, models)
     footprints = None if population is None else population.footprints
     score = np.zeros(0) if last is None else last.score.copy()
@@ -164,7 +167,7 @@ def _outcome(
         sources=request.paths,
         first_seen=None if footprints is None else instant(int(footprints.integers("first_us").min())),
         last_seen=None if footprints is None else instant(int(footprints.integers("last_us").max())),
-        exchanges=sum(days.exchanges for days in read),
+        exchanges=sum(periods.exchanges for periods in read),
         accounts=0 if footprints is None else len(footprints),
         rejected=quarantine.count,
         rejected_by_reason=quarantine.by_reason,

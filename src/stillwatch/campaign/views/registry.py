@@ -5,6 +5,7 @@ from __future__ import annotations
 from stillwatch.campaign.view import View
 from stillwatch.campaign.views import (
     client,
+    coercion,
     elicitation,
     failover,
     network,
@@ -26,5 +27,6 @@ VIEWS: tuple[View, ...] = (
     failover.view,
     pivot.view,
     topic.view,
+    coercion.view,
     elicitation.view,
 )

@@ -1,4 +1,4 @@
-"""Logs become days: each day's exchanges are folded into footprints of that day, whatever order the files are in."""
+"""Logs become periods of some hours, each folded into footprints of its own, whatever order the files are in."""
 
 from __future__ import annotations
 
@@ -16,26 +16,31 @@ from stillwatch.exchange.batch import Batch, Part, Rejected
 from stillwatch.exchange.duplicates import Duplicates
 from stillwatch.exchange.pseudonym import Pseudonyms, address_prefix
 from stillwatch.footprint.fold import Folding, fold_footprints
-from stillwatch.footprint.footprints import DAY_US, HOURS, Footprints
+from stillwatch.footprint.footprints import DAY_US, HOUR_US, HOURS, Footprints
 from stillwatch.footprint.merge import Gathered
 
 THREADS = 2
 _LOOKAHEAD = THREADS + 1  # Parts in memory as text at once.
 _MODELS_MOST = 10_000
-_DAY_HOURS = DAY_US // 3_600_000_000
+_DAY_HOURS = DAY_US // HOUR_US
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """One day's footprints.
+class Period:
+    """What happened in some hours.
 
     Attributes:
-        day: Days since 1970, in UTC.
-        footprints: Whose window of hours begins with the day.
+        begin_us: Microseconds since 1970, in UTC.
+        footprints: Whose window of hours begins with the period and is as long.
     """
 
-    day: int
+    begin_us: int
     footprints: Footprints
+
+    @property
+    def end_us(self) -> int:
+        """The instant after the period."""
+        return self.begin_us + int(self.footprints.hours.shape[1]) * HOUR_US
 
 
 def folding(pseudonyms: Pseudonyms, origin_us: int) -> Folding:
@@ -43,10 +48,10 @@ def folding(pseudonyms: Pseudonyms, origin_us: int) -> Folding:
     return Folding(lambda field, values: pseudonyms.hashes(field, values)[0], address_prefix, origin_us)
 
 
-class Days:
-    """Reads parts side by side and yields the days in their order, each as soon as it is whole.
+class Periods:
+    """Reads parts side by side and yields the periods in their order, each as soon as it is whole.
 
-    A day is whole when no part that is still to be read can hold any of it; where parts do not say when they begin,
+    A period is whole when no part that is still to be read can hold any of it; where parts do not say when they begin,
     that is at the end. What waits is held as footprints, never as text. ``exchanges`` counts the good rows so far,
     and ``models`` has the clear names of the hashes of request models, which name no person.
 
@@ -56,6 +61,10 @@ class Days:
         reject: Takes the bad rows of each part, in the order of the parts.
         progress: Is told the rows of each part that is done.
         duplicates: Knows the exchanges of other sources of the same scan, which are not to be counted twice.
+        hours: The length of a period: a divisor of 24, so that each day ends with one.
+
+    Raises:
+        ValueError: If the length does not divide the day.
     """
 
     def __init__(
@@ -65,8 +74,13 @@ class Days:
         reject: Callable[[tuple[Rejected, ...]], None],
         progress: Callable[[int], None],
         duplicates: Duplicates | None = None,
+        hours: int = _DAY_HOURS,
     ) -> None:
         """Keep the parts; reading begins with the iteration."""
+        if hours < 1 or _DAY_HOURS % hours:
+            raise ValueError(f"a period must divide the day evenly, and {hours} hours do not")
+        self._hours = hours
+        self._length_us = hours * HOUR_US
         self._parts = parts
         self._pseudonyms = pseudonyms
         self._reject = reject
@@ -76,31 +90,31 @@ class Days:
         self.exchanges = 0
         self.models: dict[int, str] = {}
 
-    def __iter__(self) -> Iterator[Day]:
-        """Yield each day that has exchanges."""
+    def __iter__(self) -> Iterator[Period]:
+        """Yield each period that has exchanges."""
         for done, folded in enumerate(self._folded()):
-            for day in folded:
-                self._gather(day)
+            for period in folded:
+                self._gather(period)
             later = [part.earliest_us for part in self._parts[done + 1 :]]
             if all(earliest is not None for earliest in later):
-                bound = min((earliest // DAY_US for earliest in later if earliest is not None), default=None)
+                bound = min((earliest for earliest in later if earliest is not None), default=None)
                 yield from self._take(bound)
 
-    def _take(self, before: int | None) -> Iterator[Day]:
-        for day in sorted(self._waiting):
-            if before is None or day < before:
-                yield Day(day, self._waiting.pop(day).footprints())
+    def _take(self, until_us: int | None) -> Iterator[Period]:
+        for begin_us in sorted(self._waiting):
+            if until_us is None or begin_us + self._length_us <= until_us:
+                yield Period(begin_us, self._waiting.pop(begin_us).footprints())
 
-    def _gather(self, day: Day) -> None:
-        if day.day not in self._waiting:
-            self._waiting[day.day] = Gathered(day.footprints.origin_us, _DAY_HOURS)
-        self._waiting[day.day].add(day.footprints)
+    def _gather(self, period: Period) -> None:
+        if period.begin_us not in self._waiting:
+            self._waiting[period.begin_us] = Gathered(period.begin_us, self._hours)
+        self._waiting[period.begin_us].add(period.footprints)
 
-    def _folded(self) -> Iterator[list[Day]]:
-        """Yield each part's days, in the order of the parts; reading and folding run ahead in threads."""
+    def _folded(self) -> Iterator[list[Period]]:
+        """Yield each part's periods, in the order of the parts; reading and folding run ahead in threads."""
         with ThreadPoolExecutor(THREADS) as pool:
             reading: deque[Future[Batch]] = deque()
-            working: deque[Future[list[Day]]] = deque()
+            working: deque[Future[list[Period]]] = deque()
             parts = iter(self._parts)
             try:
                 while True:
@@ -119,53 +133,53 @@ class Days:
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _fold(self, exchanges: pa.Table) -> list[Day]:
+    def _fold(self, exchanges: pa.Table) -> list[Period]:
         if "request_model" in exchanges.column_names and len(self.models) < _MODELS_MOST:
             names = pc.unique(exchanges["request_model"]).cast(pa.string()).drop_null()
             hashes = self._pseudonyms.hashes("request_model", names)[0].tolist()
             self.models.update(zip(hashes, names.to_pylist(), strict=True))
         return [
-            Day(day, narrowed(fold_footprints(rows, folding(self._pseudonyms, day * DAY_US)), _DAY_HOURS))
-            for day, rows in by_day(exchanges)
+            Period(begin_us, narrowed(fold_footprints(rows, folding(self._pseudonyms, begin_us)), self._hours))
+            for begin_us, rows in by_period(exchanges, self._length_us)
         ]
 
 
-def by_day(exchanges: pa.Table) -> Iterator[tuple[int, pa.Table]]:
-    """Yield each day of a table with its rows; without copying where the rows are in order of time."""
-    days = exchanges["timestamp"].cast(pa.int64()).to_numpy() // DAY_US
-    if len(days) == 0:
+def by_period(exchanges: pa.Table, length_us: int) -> Iterator[tuple[int, pa.Table]]:
+    """Yield the begin of each period with its rows of a table; without copying where the rows are in order of time."""
+    number = exchanges["timestamp"].cast(pa.int64()).to_numpy() // length_us
+    if len(number) == 0:
         return
-    if np.any(days[1:] < days[:-1]):
-        order = np.argsort(days, kind="stable")
-        exchanges, days = exchanges.take(pa.array(order)), days[order]
-    begins = np.flatnonzero(np.append(True, days[1:] != days[:-1]))
-    for begin, end in zip(begins, np.append(begins[1:], len(days)), strict=True):
-        yield int(days[begin]), exchanges.slice(int(begin), int(end - begin))
+    if np.any(number[1:] < number[:-1]):
+        order = np.argsort(number, kind="stable")
+        exchanges, number = exchanges.take(pa.array(order)), number[order]
+    begins = np.flatnonzero(np.append(True, number[1:] != number[:-1]))
+    for begin, end in zip(begins, np.append(begins[1:], len(number)), strict=True):
+        yield int(number[begin]) * length_us, exchanges.slice(int(begin), int(end - begin))
 
 
 def narrowed(footprints: Footprints, hours: int) -> Footprints:
-    """Return the footprints with the first ``hours`` of their window only, as what is held for a single day."""
+    """Return the footprints with the first ``hours`` of their window only, as what is held for a single period."""
     arrays = {**footprints.arrays, "hours": np.ascontiguousarray(footprints.hours[:, :hours])}
     return Footprints(arrays, footprints.account_id, footprints.origin_us, footprints.profile)
 
 
 class Running:
-    """All that was seen so far, grown day by day, with a window of hours that follows the days."""
+    """All that was seen so far, grown period by period, with a window of whole days that follows them."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self._gathered: Gathered | None = None
 
-    def add(self, day: Day) -> NDArray[np.int64]:
-        """Merge a day in, no earlier than the days before it, and return the row of each of its accounts."""
-        begin_us = day.footprints.origin_us
+    def add(self, period: Period) -> NDArray[np.int64]:
+        """Merge a period in, no earlier than those before it, and return the row of each of its accounts."""
+        day_us = period.begin_us // DAY_US * DAY_US
         if self._gathered is None:
-            # By name, so that nothing later depends on the order in which the exchanges of a day were read.
-            self._gathered = Gathered(begin_us, by_name=True)
-        past = (begin_us - self._gathered.origin_us) // 3_600_000_000 + _DAY_HOURS - HOURS
+            # By name, so that nothing later depends on the order in which the exchanges of a period were read.
+            self._gathered = Gathered(day_us, by_name=True)
+        past = (day_us - self._gathered.origin_us) // HOUR_US + _DAY_HOURS - HOURS
         if past > 0:
             self._gathered.advance(past)
-        return self._gathered.add(day.footprints)
+        return self._gathered.add(period.footprints)
 
     def footprints(self) -> Footprints:
         """Return a view of all that was added; adding more changes it.

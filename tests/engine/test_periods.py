@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.engine.days import Day, Days, Running, by_day, folding, narrowed
+from stillwatch.engine.periods import Period, Periods, Running, by_period, folding, narrowed
 from stillwatch.exchange.batch import Batch, Rejected
 from stillwatch.exchange.pseudonym import Pseudonyms
 from stillwatch.exchange.schema import EXCHANGE_SCHEMA
@@ -68,23 +68,26 @@ def row_of(number: int, us: int, account: int) -> Row:
     )
 
 
-def days_of(parts: Iterable[FakePart], rejected: list[Rejected] | None = None, done: list[int] | None = None) -> Days:
+def days_of(
+    parts: Iterable[FakePart], rejected: list[Rejected] | None = None, done: list[int] | None = None
+) -> Periods:
     def reject(rows: tuple[Rejected, ...]) -> None:
         if rejected is not None:
             rejected.extend(rows)
 
-    return Days(tuple(parts), PSEUDONYMS, reject, lambda rows: None if done is None else done.append(rows))
+    return Periods(tuple(parts), PSEUDONYMS, reject, lambda rows: None if done is None else done.append(rows))
 
 
-def contents(days: Iterable[Day]) -> dict[int, dict[str, Any]]:
+def contents(days: Iterable[Period]) -> dict[int, dict[str, Any]]:
     """Each day's fields, accounts in alphabetical order."""
     out: dict[int, dict[str, Any]] = {}
     for day in days:
-        assert day.day not in out, "a day was yielded twice"
+        number = day.begin_us // DAY_US
+        assert number not in out, "a day was yielded twice"
         ids = day.footprints.account_id.to_pylist()
         order = np.argsort(ids)
         arrays = {name: array[order] for name, array in day.footprints.arrays.items()}
-        out[day.day] = {"ids": sorted(ids), "origin": day.footprints.origin_us, **arrays}
+        out[number] = {"ids": sorted(ids), "origin": day.footprints.origin_us, **arrays}
     return out
 
 
@@ -102,7 +105,7 @@ def folded_at_once(rows: list[Row]) -> dict[int, dict[str, Any]]:
     for day in sorted({row[1] // DAY_US for row in first.values()}):
         table = table_of([row for row in first.values() if row[1] // DAY_US == day])
         whole = fold_footprints(table, folding(PSEUDONYMS, day * DAY_US))
-        found.append(Day(day, narrowed(whole, 24)))
+        found.append(Period(day * DAY_US, narrowed(whole, 24)))
     return contents(found)
 
 
@@ -175,7 +178,7 @@ def one_day_a_part(days: int, rows: int = 3) -> list[FakePart]:
 
 def test_a_day_comes_as_soon_as_it_is_whole() -> None:
     parts = one_day_a_part(20)
-    read_at_yield = {day.day - FIRST_DAY: sum(part.reads for part in parts) for day in days_of(parts)}
+    read_at_yield = {day.begin_us // DAY_US - FIRST_DAY: sum(part.reads for part in parts) for day in days_of(parts)}
     assert list(read_at_yield) == list(range(20))
     for day, read in read_at_yield.items():
         assert day + 1 <= read <= day + 6
@@ -217,7 +220,7 @@ def test_text_is_let_go_while_days_are_waiting() -> None:
         gc.collect()
         alive.append(sum(ref() is not None for part in parts for ref in part.tables))
 
-    days = list(Days(tuple(parts), PSEUDONYMS, lambda _: None, count))
+    days = list(Periods(tuple(parts), PSEUDONYMS, lambda _: None, count))
     gc.collect()
     assert len(days) == 16 and max(alive) <= 6
     assert all(ref() is None for part in parts for ref in part.tables)
@@ -257,14 +260,16 @@ def test_nothing_to_read_makes_no_day() -> None:
 
 @given(ROWS)
 def test_rows_of_one_day_stay_together(rows: list[Row]) -> None:
-    found = {day: Counter(table["exchange_id"].to_pylist()) for day, table in by_day(table_of(rows))}
+    found = {
+        begin // DAY_US: Counter(table["exchange_id"].to_pylist()) for begin, table in by_period(table_of(rows), DAY_US)
+    }
     expected: dict[int, Counter[str]] = {}
     for row in rows:
         expected.setdefault(row[1] // DAY_US, Counter())[row[0]] += 1
     assert found == expected and list(found) == sorted(expected)
 
 
-def day_with(number: int, exchanges: dict[str, list[int]]) -> Day:
+def day_with(number: int, exchanges: dict[str, list[int]]) -> Period:
     """A day in which each account sent one exchange in each of some hours."""
     origin = number * DAY_US
     sent = [(account, hour) for account, hours in exchanges.items() for hour in hours]
@@ -272,7 +277,7 @@ def day_with(number: int, exchanges: dict[str, list[int]]) -> Day:
         (f"{number}-{k}", origin + hour * HOUR_US, account, None, None, None, None)
         for k, (account, hour) in enumerate(sent)
     ]
-    return Day(number, narrowed(fold_footprints(table_of(rows), folding(PSEUDONYMS, origin)), 24))
+    return Period(origin, narrowed(fold_footprints(table_of(rows), folding(PSEUDONYMS, origin)), 24))
 
 
 def hours_seen(footprints: Footprints) -> set[tuple[str, int]]:
@@ -311,6 +316,37 @@ def test_the_window_follows_the_days_and_keeps_all_of_its_own_hours(gaps: list[i
         # What is counted outside the window is never forgotten.
         assert footprints.integers("exchanges").sum() == len(sent)
         assert footprints.integers("first_us").min() == min(h for _, h in sent) * HOUR_US
+
+
+@settings(max_examples=25)
+@given(ROWS, st.sampled_from([1, 3, 6, 12]))
+def test_shorter_periods_add_up_to_the_same_footprints(rows: list[Row], hours: int) -> None:
+    def seen(length: int) -> dict[str, Any]:
+        running = Running()
+        part = FakePart(rows, min((row[1] for row in rows), default=None))
+        ends = []
+        for period in Periods((part,), PSEUDONYMS, lambda _: None, lambda _: None, hours=length):
+            assert period.footprints.hours.shape[1] == length
+            assert (period.footprints.integers("last_us") < period.end_us).all()
+            assert (period.footprints.integers("first_us") >= period.begin_us).all()
+            running.add(period)
+            ends.append(period.end_us)
+        assert ends == sorted(set(ends))
+        footprints = running.footprints()
+        order = np.argsort(footprints.account_id.to_pylist())
+        return {"origin": footprints.origin_us, **{name: array[order] for name, array in footprints.arrays.items()}}
+
+    if rows:
+        whole, pieces = seen(24), seen(hours)
+        assert whole.keys() == pieces.keys()
+        for name, value in whole.items():
+            assert np.array_equal(value, pieces[name]), name
+
+
+@pytest.mark.parametrize("hours", [0, -1, 5, 36])
+def test_a_period_that_does_not_divide_the_day_is_refused(hours: int) -> None:
+    with pytest.raises(ValueError, match="divide the day"):
+        Periods((), PSEUDONYMS, lambda _: None, lambda _: None, hours=hours)
 
 
 def test_nothing_seen_has_no_footprints() -> None:
