@@ -63,13 +63,14 @@ def duel_said(duel: Duel) -> str:
     return f"{about}\n\n{duel_page(duel)}"
 
 
-def write(limits: Limits, duel: Duel, docs: Path = DOCS) -> None:
+def write(limits: Limits, duel: Duel, adaptive: Duel, docs: Path = DOCS) -> None:
     """Write tables and figures into the pages that hold their marks."""
     pictures = docs / "pictures"
     pictures.mkdir(exist_ok=True)
     (pictures / "limits.svg").write_text(limits_picture(limits), encoding="utf-8")
     (pictures / "duel.svg").write_text(duel_picture(duel), encoding="utf-8")
-    for name, said in (("limits", limits_said(limits)), ("duel", duel_said(duel))):
+    said_of = {"limits": limits_said(limits), "duel": duel_said(duel), "adaptive duel": duel_said(adaptive)}
+    for name, said in said_of.items():
         path = docs / ("limits.md" if name == "limits" else "range.md")
         path.write_text(between(path.read_text(encoding="utf-8"), name, said), encoding="utf-8")
 
@@ -109,7 +110,10 @@ def main() -> None:
             begun = time.monotonic()
             duel = fight(Rules(load_prices()), cells, told)
             console.print(duel_table(duel), f"{time.monotonic() - begun:.0f} s for the duel")
-            write(limits, duel)
+            begun = time.monotonic()
+            adaptive = fight(Rules(load_prices(), adaptive=True), cells, told)
+            console.print(duel_table(adaptive), f"{time.monotonic() - begun:.0f} s for the adaptive duel")
+            write(limits, duel, adaptive)
 
 
 if __name__ == "__main__":

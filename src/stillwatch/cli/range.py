@@ -16,7 +16,7 @@ from stillwatch.range.cells import Cells
 from stillwatch.range.duel.duel import Rules, fight
 from stillwatch.range.duel.picture import picture
 from stillwatch.range.duel.prices import SHIPPED, load_prices
-from stillwatch.range.duel.table import duel_table
+from stillwatch.range.duel.table import dollars, duel_table
 from stillwatch.range.limits.grid import Grid, measure
 from stillwatch.range.limits.picture import picture as limits_picture
 from stillwatch.range.limits.table import limits_table
@@ -46,6 +46,10 @@ def duel(
     level: Annotated[
         float, typer.Option("--level", min=0.0001, max=0.5, help="False-discovery level of the scan.")
     ] = 0.05,
+    adaptive: Annotated[
+        bool,
+        typer.Option("--adaptive", help="Give up next whatever makes an exchange cheapest; takes three times as long."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print duel.json instead of a table.")] = False,
 ) -> None:
     """Let an operator that knows the detector give up one signal after another, and see what it costs.
@@ -59,7 +63,7 @@ def duel(
     seeds = tuple(range(seed, seed + repeats))
     Console(stderr=True).print(f"seeds {' '.join(map(str, seeds))}")
     with _complaints(), _bars(quiet=as_json) as progress:
-        rules = Rules(load_prices(prices), budget, benign, days, seeds, scale, level)
+        rules = Rules(load_prices(prices), budget, benign, days, seeds, scale, level, adaptive)
         found = fight(rules, Cells(out / KEPT), progress)
         said = orjson.dumps(found.as_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         with atomic_files(out) as staging:
@@ -69,6 +73,8 @@ def duel(
         typer.echo(said.decode(), nl=False)
         return
     Console().print(duel_table(found))
+    if found.cheapest is not None:
+        typer.echo(f"Cheapest for the operator: {found.cheapest[0]}, {dollars(found.cheapest[1])} an exchange.")
     typer.echo(f"Written to {out}: duel.json, duel.svg")
 
 

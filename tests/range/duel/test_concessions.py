@@ -7,20 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.range.duel.concessions import EXTREMES, LADDER, bought, campaigns, unit_costs
+from stillwatch.range.duel.concessions import EXTREMES, LADDER, assembled, bought, unit_costs
 from stillwatch.range.duel.prices import load_prices
 from stillwatch.range.operation import operated
 from stillwatch.range.simulation import START, window_of
 
 PRICES = load_prices()
-PLAN = campaigns(10.0, 2.0)
+PLAN = [
+    *((LADDER[place], *assembled(LADDER[: place + 1], 10.0, 2.0)) for place in range(len(LADDER))),
+    *((step, *assembled((step,), 10.0, 2.0)) for step in EXTREMES),
+]
 BY_NAME = {step.name: (step, habits, rate) for step, habits, rate in PLAN}
 SEED = 3
 
 
 def test_each_step_keeps_what_earlier_ones_gave_up() -> None:
     order = [habits for step, habits, _ in PLAN if not step.apart]
-    assert [step.name for step, _, _ in PLAN] == [step.name for step in (*LADDER, *EXTREMES)]
     assert [habits.instruction_share for habits in order] == [0.9] + [0.0] * 7
     assert [habits.own_exit_share for habits in order] == [0.0] * 2 + [1.0] * 6
     assert [habits.aged_share for habits in order] == [0.0] * 3 + [1.0] * 5
@@ -32,6 +34,12 @@ def test_each_step_keeps_what_earlier_ones_gave_up() -> None:
 def test_extremes_do_not_inherit() -> None:
     _, one, _ = BY_NAME["one account"]
     assert one.instruction_share == 0.9 and one.aged_share == 0.0 and one.dispatch == "paced"
+
+
+def test_an_extreme_stands_for_itself() -> None:
+    for steps in ([], [LADDER[0], EXTREMES[0]], [EXTREMES[0], LADDER[1]]):
+        with pytest.raises(ValueError, match="extreme"):
+            assembled(steps, 10.0, 2.0)
 
 
 def test_the_price_of_a_careless_account_by_hand() -> None:

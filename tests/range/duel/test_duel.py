@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +10,11 @@ import pytest
 
 from stillwatch.range.cells import Cells
 from stillwatch.range.duel import duel as module
-from stillwatch.range.duel.concessions import EXTREMES, LADDER, Purchase
-from stillwatch.range.duel.duel import Bout, Duel, Rules, fight
+from stillwatch.range.duel.concessions import EXTREMES, LADDER, Purchase, Step
+from stillwatch.range.duel.duel import Arena, Bout, Duel, Round, Rules, fight
 from stillwatch.range.duel.picture import picture
 from stillwatch.range.duel.prices import load_prices
-from stillwatch.range.duel.table import HEADINGS, dollars, duel_page, duel_table, each_usd
+from stillwatch.range.duel.table import HEADINGS, dollars, duel_page, duel_table
 from stillwatch.range.trial import Trial
 
 RULES = Rules(load_prices(), budget_usd=60.0, benign=40, days=4, seeds=(4,))
@@ -74,6 +75,24 @@ def test_an_interrupted_duel_goes_on_where_it_stopped(
         fight(RULES, Cells(kept), lambda *_: None)
 
 
+def test_an_adaptive_operator_takes_what_pays_and_stops(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Scans are replaced by a rule: without own identity all leak 100, with it 500, and slowness halves that."""
+    tried_steps: list[tuple[str, ...]] = []
+
+    def played(_arena: Arena, steps: Sequence[Step]) -> Round:
+        names = tuple(step.name for step in steps)
+        tried_steps.append(names)
+        leaked = 500 if "own identity" in names else 100
+        trial = replace(TRIAL, leaked=leaked // 2 if "low and slow" in names else leaked, sent_before=100)
+        return Round(steps[-1], (Bout(1, PURCHASE, trial),))
+
+    monkeypatch.setattr(Arena, "play", played)
+    duel = fight(replace(RULES, adaptive=True), Cells(tmp_path), lambda *_: None)
+    assert [each.step.name for each in duel.rounds] == ["careless", "own identity", *(step.name for step in EXTREMES)]
+    assert len(tried_steps) == 1 + 7 + 6 + 2
+    assert all(names[0] == "careless" for names in tried_steps[:-2])
+
+
 def test_money_is_counted_to_the_flag() -> None:
     bout = Bout(1, PURCHASE, TRIAL)
     assert bout.flagged_share == 0.4
@@ -82,8 +101,12 @@ def test_money_is_counted_to_the_flag() -> None:
     nothing = Bout(1, PURCHASE, replace(TRIAL, leaked=0, sent_before=0))
     assert nothing.usd_each is None and nothing.spent_usd == 50
     # Over several bouts money and exchanges are added up before they are divided.
-    assert each_usd([bout, nothing]) == pytest.approx((59.6 + 50) / 600)
-    assert each_usd([nothing]) is None
+    both, none = Round(LADDER[0], (bout, nothing)), Round(LADDER[1], (nothing,))
+    assert both.usd_each == pytest.approx((59.6 + 50) / 600)
+    assert none.usd_each is None
+    dearer = Round(LADDER[2], (Bout(1, replace(PURCHASE, fixed_usd=500.0), TRIAL),))
+    assert Duel(RULES, (none, dearer, both)).cheapest == ("careless", both.usd_each)
+    assert Duel(RULES, (none,)).cheapest is None
 
 
 def test_table_and_page_have_a_row_a_step(fought: tuple[Duel, Path]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from stillwatch.range.campaign import Campaign
@@ -138,24 +138,26 @@ class Purchase:
         return self.fixed_usd + sent * self.exchange_usd + extracted * self.rewriting_usd
 
 
-def campaigns(days: float, starts_day: float) -> tuple[tuple[Step, Campaign, float | None], ...]:
-    """Return each step with its habits at a size of one account, and its rate (None: not by rate).
+def assembled(steps: Sequence[Step], days: float, starts_day: float) -> tuple[Campaign, float | None]:
+    """Return the habits of ``steps`` on top of each other, at a size of one account, and the rate (None: an extreme).
 
     Args:
+        steps: At least one; the first is careless, or an extreme that stands for itself.
         days: How long the operator is at work.
         starts_day: When it begins, in the window.
+
+    Raises:
+        ValueError: If there is no step, or something is put on top of an extreme or below the first step.
     """
-    found: list[tuple[Step, Campaign, float | None]] = []
-    base = Campaign("base", "a duel", "nothing", "everything", 1, 1, days, starts_day=starts_day)
-    current, rate = base, 0.0
-    for step in (*LADDER, *EXTREMES):
-        habits = replace(base if step.apart else current, name=f"duel {step.name}", **step.habits)
-        if step.apart:
-            found.append((step, habits, None))
-        else:
-            current, rate = habits, rate if step.rate is None else step.rate
-            found.append((step, habits, rate))
-    return tuple(found)
+    if not steps or any(step.apart for step in steps[1:]) or (steps[0].apart and len(steps) > 1):
+        raise ValueError("an extreme stands for itself, and a campaign needs a first step")
+    habits: dict[str, Any] = {}
+    for step in steps:
+        habits |= step.habits
+    name = "duel " + ", ".join(step.name for step in steps)
+    rates = [step.rate for step in steps if step.rate is not None]
+    campaign = Campaign(name, "a duel", "nothing", "everything", 1, 1, days, starts_day=starts_day, **habits)
+    return campaign, rates[-1] if rates else None
 
 
 def unit_costs(campaign: Campaign, prices: Prices) -> tuple[float, float, float]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from stillwatch import __version__
 from stillwatch.range.campaign import Campaign
 from stillwatch.range.cells import Cells, code_digest
-from stillwatch.range.duel.concessions import Purchase, Step, bought, campaigns
+from stillwatch.range.duel.concessions import EXTREMES, LADDER, Purchase, Step, assembled, bought
 from stillwatch.range.duel.prices import Prices
 from stillwatch.range.trial import Crowd, Trial, crowd, tried
 
@@ -33,6 +34,7 @@ class Rules:
         seeds: One repetition each.
         scale: Factor on the honest accounts and on the budget.
         level: The scan's false-discovery level.
+        adaptive: Whether the operator chooses what to give up next by what it gains, instead of by the ladder.
 
     Raises:
         ValueError: If a number is out of range.
@@ -45,6 +47,7 @@ class Rules:
     seeds: tuple[int, ...] = (7, 8, 9)
     scale: float = 1.0
     level: float = 0.05
+    adaptive: bool = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -98,6 +101,12 @@ class Round:
     step: Step
     bouts: tuple[Bout, ...]
 
+    @property
+    def usd_each(self) -> float | None:
+        """Dollars for each exchange that got away, all bouts together; None where none did."""
+        leaked = sum(bout.trial.leaked for bout in self.bouts)
+        return sum(bout.spent_usd for bout in self.bouts) / leaked if leaked else None
+
 
 @dataclass(frozen=True, slots=True)
 class Duel:
@@ -106,17 +115,26 @@ class Duel:
     rules: Rules
     rounds: tuple[Round, ...]
 
+    @property
+    def cheapest(self) -> tuple[str, float] | None:
+        """The step that pays least for an exchange that gets away, over all its bouts; None where none got away."""
+        prices = [(each.step.name, each.usd_each) for each in self.rounds]
+        known = [(name, price) for name, price in prices if price is not None]
+        return min(known, key=lambda pair: pair[1], default=None)
+
     def as_json(self) -> dict[str, Any]:
         """Return all figures as plain values, prices with their sources among them."""
         prices = asdict(self.rules.prices) | {"sources": dict(self.rules.prices.sources)}
         return {
             "stillwatch_version": __version__,
             "rules": asdict(self.rules) | {"prices": prices},
+            "cheapest": None if self.cheapest is None else {"step": self.cheapest[0], "usd_each": self.cheapest[1]},
             "steps": [
                 {
                     "name": each.step.name,
                     "gives_up": each.step.gives_up,
                     "apart": each.step.apart,
+                    "usd_each": each.usd_each,
                     "bouts": [bout.as_json() for bout in each.bouts],
                 }
                 for each in self.rounds
@@ -138,41 +156,80 @@ def fight(rules: Rules, cells: Cells, progress: Progress) -> Duel:
     Raises:
         ValueError: If the budget does not pay for a step.
     """
-    benign, code = round(rules.benign * rules.scale), code_digest()
-    plan = [
-        (step, *_sized(rules, step, habits, rate, benign))
-        for step, habits, rate in campaigns(rules.days - REST_DAYS, REST_DAYS)
-    ]
-    total, done = len(plan) * len(rules.seeds), 0
-    trials: dict[tuple[str, int], Trial] = {}
     with tempfile.TemporaryDirectory(prefix="stillwatch-duel-") as scratch:
-        for seed in rules.seeds:
-            among: Crowd | None = None
-            for step, campaign, _ in plan:
-                progress(f"seed {seed}: {step.name}", done, total)
-                specification = _specification(rules, benign, seed, campaign, code)
-                held = cells.kept(specification)
-                if held is None:
-                    if among is None:
-                        among = crowd(Path(scratch) / f"crowd-{seed}", benign, rules.days, seed)
-                    held = asdict(tried(among, campaign, Path(scratch), rules.level)[0])
-                    cells.keep(specification, held)
-                trials[step.name, seed] = _trial(held)
-                done += 1
-    progress("done", total, total)
-    return Duel(
-        rules,
-        tuple(
-            Round(step, tuple(Bout(seed, purchase, trials[step.name, seed]) for seed in rules.seeds))
-            for step, _, purchase in plan
-        ),
-    )
+        arena = Arena(rules, cells, Path(scratch), progress)
+        rounds = _adaptive(arena) if rules.adaptive else _in_order(arena)
+        rounds += [arena.play((step,)) for step in EXTREMES]
+    progress("done", arena.bouts, arena.bouts)
+    return Duel(rules, tuple(rounds))
 
 
-def _sized(rules: Rules, step: Step, habits: Campaign, rate: float | None, benign: int) -> tuple[Campaign, Purchase]:
-    most = max(1, int(SUPPLY_SHARE * benign))
-    purchase = bought(step, habits, rate, rules.prices, rules.budget_usd * rules.scale, most)
-    return replace(habits, accounts=purchase.accounts, exchanges=purchase.exchanges), purchase
+@dataclass
+class Arena:
+    """Where bouts are fought: the honest traffic of each seed, and what was played already."""
+
+    rules: Rules
+    cells: Cells
+    scratch: Path
+    progress: Progress
+
+    def __post_init__(self) -> None:
+        """Prepare what all bouts share."""
+        self.benign, self.code, self.bouts = round(self.rules.benign * self.rules.scale), code_digest(), 0
+        self._crowds: dict[int, Crowd] = {}
+        steps = len(LADDER) + len(EXTREMES)
+        if self.rules.adaptive:
+            steps = 1 + (len(LADDER) - 1) * len(LADDER) // 2 + len(EXTREMES)
+        self._most = steps * len(self.rules.seeds)
+
+    def play(self, steps: Sequence[Step]) -> Round:
+        """Play the last of ``steps`` on top of the others, under every seed."""
+        rules = self.rules
+        habits, rate = assembled(steps, rules.days - REST_DAYS, REST_DAYS)
+        most = max(1, int(SUPPLY_SHARE * self.benign))
+        purchase = bought(steps[-1], habits, rate, rules.prices, rules.budget_usd * rules.scale, most)
+        campaign = replace(habits, accounts=purchase.accounts, exchanges=purchase.exchanges)
+        return Round(steps[-1], tuple(Bout(seed, purchase, self._trial(campaign, seed)) for seed in rules.seeds))
+
+    def _trial(self, campaign: Campaign, seed: int) -> Trial:
+        self.progress(f"seed {seed}: {campaign.name}", self.bouts, self._most)
+        self.bouts += 1
+        specification = _specification(self.rules, self.benign, seed, campaign, self.code)
+        held = self.cells.kept(specification)
+        if held is None:
+            if seed not in self._crowds:
+                self._crowds[seed] = crowd(self.scratch / f"crowd-{seed}", self.benign, self.rules.days, seed)
+            held = asdict(tried(self._crowds[seed], campaign, self.scratch, self.rules.level)[0])
+            self.cells.keep(specification, held)
+        return _trial(held)
+
+
+def _in_order(arena: Arena) -> list[Round]:
+    """Give up one signal after another in the order of the ladder."""
+    return [arena.play(LADDER[: place + 1]) for place in range(len(LADDER))]
+
+
+def _adaptive(arena: Arena) -> list[Round]:
+    """Give up whatever makes the next exchange cheapest, and stop where nothing does any more.
+
+    The operator is given what no operator has: it may try each concession against the detector, under every seed.
+    """
+    taken = [LADDER[0]]
+    rounds = [arena.play(taken)]
+    left = list(LADDER[1:])
+    while left:
+        found = [arena.play([*taken, step]) for step in left]
+        best = min(found, key=_price)
+        if _price(best) >= _price(rounds[-1]):
+            break
+        rounds.append(best)
+        taken.append(best.step)
+        left.remove(best.step)
+    return rounds
+
+
+def _price(each: Round) -> float:
+    return math.inf if each.usd_each is None else each.usd_each
 
 
 def _specification(rules: Rules, benign: int, seed: int, campaign: Campaign, code: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from stillwatch.range.chart import COLOURS, Drawing, Scale, decades
 from stillwatch.range.duel.duel import Duel
-from stillwatch.range.duel.table import dollars, each_usd, mean
+from stillwatch.range.duel.table import dollars, mean
 
 ROW, TOP, LEFT, PANEL, GAP = 30.0, 76.0, 150.0, 210.0, 34.0
 
@@ -21,7 +21,7 @@ def picture(duel: Duel) -> str:
         "What an operator gains and pays by giving up signals",
         f"One row a step, over seeds {seeds}: share of accounts flagged, exchanges extracted before, dollars for each.",
     )
-    drawing.text(12, 22, "An operator gives up one signal after another", "title")
+    drawing.text(12, 22, _title(duel), "title")
     drawing.text(12, 40, _caption(duel), "small")
     bottom = TOP + ROW * len(duel.rounds)
     ladder = sum(not each.step.apart for each in duel.rounds)
@@ -43,9 +43,15 @@ def picture(duel: Duel) -> str:
     _panel(drawing, scale, title, taken, [mean(one) for one in taken], bottom, COLOURS[1], lambda v: f"{v:,.0f}")
     cost = [[bout.usd_each for bout in each.bouts if bout.usd_each is not None] for each in duel.rounds]
     scale = Scale(*decades([value for one in cost for value in one]), price, price + PANEL, by_ratio=True)
-    together = [each_usd(each.bouts) or 0.0 for each in duel.rounds]
+    together = [each.usd_each or 0.0 for each in duel.rounds]
     _panel(drawing, scale, "dollars for each of them", cost, together, bottom, COLOURS[2], dollars)
     return drawing.svg()
+
+
+def _title(duel: Duel) -> str:
+    if duel.rules.adaptive:
+        return "An operator gives up next what makes an exchange cheapest, and stops where nothing does"
+    return "An operator gives up one signal after another"
 
 
 def _caption(duel: Duel) -> str:

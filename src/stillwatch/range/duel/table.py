@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from rich import box
 from rich.table import Table
@@ -29,12 +30,6 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def each_usd(bouts: Sequence[Bout]) -> float | None:
-    """Return dollars for each exchange that got away, over all bouts together; None where none did."""
-    leaked = sum(bout.trial.leaked for bout in bouts)
-    return sum(bout.spent_usd for bout in bouts) / leaked if leaked else None
-
-
 def dollars(value: float) -> str:
     """Return an amount with two figures that count: $0.0059, $0.32, $600."""
     if value >= 100:
@@ -46,7 +41,7 @@ def dollars(value: float) -> str:
 
 def _row(each: Round) -> tuple[str, ...]:
     trials = [bout.trial for bout in each.bouts]
-    price = each_usd(each.bouts)
+    price = each.usd_each
     days = [trial.first_flag_day for trial in trials if trial.first_flag_day is not None]
     never = len(trials) - len(days)
     first = f"{mean(days):.1f}" + (f" ({never} of {len(trials)} never)" if never else "") if days else "never"
@@ -79,8 +74,8 @@ def duel_table(duel: Duel) -> Table:
     table = Table(title=f"Means over seeds {seeds}; simulated", box=box.SIMPLE_HEAD, pad_edge=False)
     for place, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="right" if 2 <= place <= 8 else "left", overflow="fold")
-    for each in duel.rounds:
-        table.add_row(*_row(each), end_section=each.step.name == "replay")
+    for each, following in zip_longest(duel.rounds, duel.rounds[1:]):
+        table.add_row(*_row(each), end_section=following is not None and following.step.apart > each.step.apart)
     return table
 
 
