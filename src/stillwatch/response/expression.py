@@ -7,11 +7,13 @@ import importlib.util
 import re
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 CHARACTERS_MOST = 2_000  # A deeper nesting could exhaust the parser's stack.
+_KEPT_MOST = 16_384  # Outcomes kept of each condition, some 150 bytes each.
 _STRINGS = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _BOUND = re.compile(r"\.(?:map|filter|all|exists|exists_one)\(\s*([A-Za-z_]\w*)\s*,")
 
@@ -44,8 +46,9 @@ class ConditionError(Exception):
 class Conditions:
     """Several conditions over the same variables, evaluated together.
 
-    Variables are set only where they changed since the last request of the thread, which is most of what a request
-    costs. An object may be used by several threads; each has a context of its own.
+    The outcomes of each condition are kept by the values that it uses, of which there are few even where requests are
+    many. For a new combination, variables are set only where they changed since the thread's last evaluation. An object
+    may be used by several threads; each has a context of its own.
 
     Args:
         sources: The conditions.
@@ -67,15 +70,19 @@ class Conditions:
         self._library = _library()
         self._constants = dict(constants or {})
         allowed = {*variables, *self._constants}
-        self._programs = []
+        compiled = []
         used: set[str] = set()
         for source in sources:
             program, names, bound = _compiled(source, allowed)
-            self._programs.append(program)
+            compiled.append((program, names))
             used |= names
             # Bound names get a value too: an evaluation must never meet an undefined variable.
             self._constants.update(dict.fromkeys(bound - allowed))
         self.used = tuple(name for name in variables if name in used)
+        self._programs: list[tuple[Any, Callable[[Sequence[Any]], Any], dict[Any, bool | ConditionError]]] = [
+            (program, _key_of([place for place, name in enumerate(self.used) if name in names]), {})
+            for program, names in compiled
+        ]
         self._local = threading.local()
 
     def evaluate(self, values: Sequence[Any]) -> list[bool | ConditionError]:
@@ -84,6 +91,24 @@ class Conditions:
         Args:
             values: One for each of ``used``, in that order, of the variables' types.
         """
+        outcomes = []
+        current = False  # Whether the context has these values already.
+        for program, key_of, kept in self._programs:
+            key = key_of(values)
+            outcome = kept.get(key)
+            if outcome is None:
+                if not current:
+                    self._set(values)
+                    current = True
+                outcome = self._evaluate(program)
+                if len(kept) >= _KEPT_MOST:
+                    kept.clear()
+                kept[key] = outcome
+            outcomes.append(outcome)
+        return outcomes
+
+    def _set(self, values: Sequence[Any]) -> None:
+        """Give the thread's context those values that it does not have yet."""
         try:
             context, last = self._local.held
         except AttributeError:
@@ -94,29 +119,29 @@ class Conditions:
                 try:
                     context.add_variable(self.used[place], value)
                 except Exception:  # A number beyond 64 bits or half a character: what a client made up is unknown.
-                    value = type(value)()
-                    context.add_variable(self.used[place], value)
+                    context.add_variable(self.used[place], type(value)())
                 last[place] = value
-        outcomes: list[bool | ConditionError] = []
-        for program in self._programs:
-            try:
-                outcome = program.execute(context)
-            except Exception as error:
-                outcomes.append(ConditionError(_plain(error)))
-                continue
-            except BaseException as error:
-                if type(error).__name__ != "PanicException":  # How a failure inside the library arrives.
-                    raise
-                outcomes.append(ConditionError("the expression library failed"))
-                continue
-            if outcome is True or outcome is False:
-                outcomes.append(outcome)
-            else:
-                outcomes.append(ConditionError(f"the outcome is {outcome!r}, neither true nor false"))
-        return outcomes
+
+    def _evaluate(self, program: Any) -> bool | ConditionError:
+        try:
+            outcome = program.execute(self._local.held[0])
+        except Exception as error:
+            return ConditionError(_plain(error))
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # How a failure inside the library arrives.
+                raise
+            return ConditionError("the expression library failed")
+        if outcome is True or outcome is False:
+            return bool(outcome)
+        return ConditionError(f"the outcome is {outcome!r}, neither true nor false")
 
 
 _NOTHING = object()
+
+
+def _key_of(places: Sequence[int]) -> Callable[[Sequence[Any]], Any]:
+    """Return what picks the values at ``places``."""
+    return itemgetter(*places) if places else lambda _: ()
 
 
 def _compiled(source: str, allowed: set[str]) -> tuple[Any, set[str], set[str]]:

@@ -228,7 +228,7 @@ class Policy:
         constants = {**RUNG_NAMES, **{key: list(held) for key, held in self.lists.items()}}
         self._conditions = Conditions([rule.when for rule in self.rules], names, constants)
         self._features = [BY_NAME[each].of for each in self._conditions.used]
-        self._plans: dict[tuple[Value, ...], Plan] = {}
+        self._plans: dict[tuple[object, ...], Plan] = {}
         self.uses_requests_facts = any(BY_NAME[each].of_request for each in self._conditions.used)
         self._cache_s = 0.0 if self.uses_requests_facts else cache_s
 
@@ -290,16 +290,17 @@ class Policy:
     def plan(self, values: Sequence[Value], standing: Standing) -> Plan:
         """Return what the rules come to under ``values`` of ``used_features``.
 
-        Plans are kept, since most requests are like one that came before: the conditions are then not evaluated.
+        Plans are kept by the outcomes of the conditions, of which few combinations come about.
 
         Args:
             values: In the order of ``used_features``.
             standing: Only its rung is used.
         """
-        key = (standing.rung, *values)
+        outcomes = self._conditions.evaluate(values)
+        key = (standing.rung, *outcomes)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._made_plan(self._conditions.evaluate(values), standing)
+            plan = self._made_plan(outcomes, standing)
             if len(self._plans) >= _PLANS_MOST:
                 self._plans.clear()
             self._plans[key] = plan
