@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 import subprocess
@@ -17,6 +18,8 @@ import pytest
 import yaml
 
 from stillwatch.exchange.pseudonym import Pseudonyms
+from stillwatch.gateway.doors.litellm_management import LiteLlmManagement
+from stillwatch.gateway.doors.push_litellm import LiteLlmError, keys_of
 from stillwatch.gateway.doors.verification.ticket import Tickets
 from stillwatch.response.ladder import Rung
 from stillwatch.response.standing import Standings, write_snapshot
@@ -232,3 +235,12 @@ def test_the_plug_in_brings_nothing_into_the_proxy(litellm_python: Path, source:
     ended = subprocess.run([litellm_python, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert ended.returncode == 0, ended.stderr
     assert set(ended.stdout.split()) <= {"stillwatch", "orjson"}
+
+
+def test_a_push_to_a_proxy_without_a_database_says_what_is_missing(proxy: Proxy) -> None:
+    async def asked() -> None:
+        async with LiteLlmManagement(proxy.address, "sk-ann") as management:
+            await keys_of(management, "ann")
+
+    with pytest.raises(LiteLlmError, match=r"/key/list answered with status \d+: .*(?i:db|database)"):
+        asyncio.run(asked())

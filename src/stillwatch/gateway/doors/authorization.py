@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from stillwatch.gateway.doors.decisions import LocalDecisions, command_document, question_of
+from stillwatch.gateway.doors.decisions import Decisions, command_document, question_of
 from stillwatch.gateway.doors.guardrail import PATH as GUARDRAIL
 from stillwatch.gateway.doors.guardrail import guarded_request, guardrail_answer
 from stillwatch.gateway.doors.identity import ADDRESS_HEADER, header_account
@@ -37,7 +37,7 @@ class AuthorizationService:
     """
 
     def __init__(
-        self, decisions: LocalDecisions, hash_one: Callable[[str, str], int], body_bytes_max: int = 32 << 20
+        self, decisions: Decisions, hash_one: Callable[[str, str], int], body_bytes_max: int = 32 << 20
     ) -> None:
         """Keep the parts."""
         self._decisions = decisions
@@ -53,9 +53,9 @@ class AuthorizationService:
         """Answer one request; nothing that a gateway sends raises."""
         path = question.path
         if path == NGINX:
-            return nginx_answer(self._of_headers(question))
+            return nginx_answer(await self._of_headers(question))
         if path == ENVOY or path.startswith(ENVOY + "/"):
-            return envoy_answer(self._of_headers(question, question.headers.get("x-forwarded-for", "")))
+            return envoy_answer(await self._of_headers(question, question.headers.get("x-forwarded-for", "")))
         if path == HEALTH:
             return json_answer(200, {"status": "up"})
         if path not in (DECIDE, GUARDRAIL):
@@ -70,12 +70,12 @@ class AuthorizationService:
                 account_id, request = question_of(document)
             except ValueError as error:
                 return problem(400, "Not a question", str(error))
-            return json_answer(200, command_document(self._decisions.decide_now(account_id, request)))
+            return json_answer(200, command_document(await self._decisions.decide(account_id, request)))
         asked = guarded_request(document)
-        command = self._decisions.decide_now(asked[0] or NOBODY, asked[1]) if asked else None
+        command = await self._decisions.decide(asked[0] or NOBODY, asked[1]) if asked else None
         return json_answer(200, guardrail_answer(command))
 
-    def _of_headers(self, question: Question, forwarded: str = "") -> Command:
+    async def _of_headers(self, question: Question, forwarded: str = "") -> Command:
         headers = question.headers
         if forwarded and ADDRESS_HEADER not in headers:  # The last address is Envoy's own word, the others are not.
             headers = {**headers, ADDRESS_HEADER: forwarded.rpartition(",")[2]}
@@ -83,7 +83,7 @@ class AuthorizationService:
         facts: dict[str, Any] = {}
         if question.body:
             facts = facts_of_body(_object(question.body) or {})
-        return self._decisions.decide_now(account_id, request_of({**facts, **facts_of_headers(question.headers)}))
+        return await self._decisions.decide(account_id, request_of({**facts, **facts_of_headers(question.headers)}))
 
 
 def nginx_answer(command: Command) -> Answer:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
 from stillwatch.response.command import Command, Refusal
+from stillwatch.response.counters import AsyncCounters, CountersAway
 from stillwatch.response.ladder import Rung
 from stillwatch.response.request import Request
 
@@ -29,51 +31,64 @@ class LocalDecisions:
     """Asks a decider in this process.
 
     Args:
-        decider: Anything with ``decide`` and ``settle`` of ``Decider``.
+        decider: ``stillwatch.response.decision.Decider``, or what does the same.
         pseudonym: Gives the pseudonym of an account id.
         clock_us: Microseconds since 1970.
-        ticket: Gives the ticket of a pseudonym at a time in seconds; None leaves links as the policy has them.
+        ticket: Gives the ticket of a pseudonym at a time in seconds; without it links lead nowhere in particular.
+        counters: Counters that are waited for, such as a server that several gateways share; None for the decider's.
     """
 
     def __init__(
         self,
-        decider: SynchronousDecider,
+        decider: Deciding,
         pseudonym: Callable[[str], int],
         clock_us: Callable[[], int],
         ticket: Callable[[int, float], str] | None = None,
+        counters: AsyncCounters | None = None,
     ) -> None:
         """Keep the parts."""
         self._decider = decider
         self._pseudonym = pseudonym
         self._clock_us = clock_us
         self._ticket = ticket
+        self._counters = counters
 
     async def decide(self, account_id: str, request: Request) -> Command:
-        """Decide; never waits."""
-        return self.decide_now(account_id, request)
-
-    async def settle(self, command: Command, tokens: int) -> None:
-        """Settle."""
-        if command.to_settle:
-            self._decider.settle(command, tokens, self._clock_us())
-
-    def decide_now(self, account_id: str, request: Request) -> Command:
-        """Decide, outside an event loop too."""
+        """Decide; waits for nothing but shared counters."""
         now_us = self._clock_us()
         account = self._pseudonym(account_id)
-        command = self._decider.decide(replace(request, account=account, at_us=now_us), now_us)
+        asked = replace(request, account=account, at_us=now_us)
+        if self._counters is None:
+            command = self._decider.decide(asked, now_us)
+        else:
+            command = await self._decider.decide_async(asked, now_us, self._counters)
         refusal = command.refusal
         if refusal is None or refusal.link is None or PLACEHOLDER not in refusal.link:
             return command
         ticket = self._ticket(account, now_us / 1e6) if self._ticket else ""
         return replace(command, refusal=replace(refusal, link=refusal.link.replace(PLACEHOLDER, ticket)))
 
+    async def settle(self, command: Command, tokens: int) -> None:
+        """Settle; where counters are away the estimate stands."""
+        if not command.to_settle:
+            return
+        now_us = self._clock_us()
+        if self._counters is None:
+            self._decider.settle(command, tokens, now_us)
+            return
+        with contextlib.suppress(CountersAway):
+            difference = tokens - command.estimated_tokens
+            await self._counters.settle([each._replace(cost=difference) for each in command.to_settle], now_us)
 
-class SynchronousDecider(Protocol):
+
+class Deciding(Protocol):
     """What is asked of ``stillwatch.response.decision.Decider``, so that nothing heavy is imported for it."""
 
     def decide(self, request: Request, now_us: int) -> Command:
         """Return what to do."""
+
+    async def decide_async(self, request: Request, now_us: int, counters: AsyncCounters) -> Command:
+        """Return what to do, charging counters that are waited for."""
 
     def settle(self, command: Command, tokens: int, now_us: int) -> None:
         """Replace an estimate."""

@@ -258,7 +258,10 @@ def handler_from_environment(environment: Mapping[str, str]) -> StillwatchHandle
         from stillwatch.gateway.doors.local_decider import DeciderFiles, local_decisions
 
         policy = get("STILLWATCH_POLICY", "")
-        decisions = local_decisions(DeciderFiles(Path(key_file), Path(standings), Path(policy) if policy else None))
+        files = DeciderFiles(
+            Path(key_file), standings, Path(policy) if policy else None, get("STILLWATCH_COUNTERS", "")
+        )
+        decisions = local_decisions(files)
     lines = None
     if folder := get("STILLWATCH_LOG", ""):
         lines = ExchangeLines(Path(folder), time.time, texts=get("STILLWATCH_LOG_TEXT", "") == "1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from stillwatch.exchange.pseudonym import Pseudonyms, load_key
 from stillwatch.gateway.doors.authorization import AuthorizationService
 from stillwatch.gateway.doors.local_decider import DeciderFiles, local_decisions
 from stillwatch.gateway.doors.rsgi import Application
+from stillwatch.gateway.doors.verification.settings import read_verification_settings, verification_service
 
 SETTINGS_VARIABLE = "STILLWATCH_DOOR"  # Names files, and holds no secret: the environment of a process can be read.
 
@@ -81,8 +83,29 @@ def authorization_application() -> Application:
         SourceError, PolicyError, SnapshotError: If a file cannot be used.
     """
     settings = json.loads(os.environ[SETTINGS_VARIABLE])
+    return Application(authorization_service(settings))
+
+
+def authorization_service(settings: Mapping[str, Any]) -> AuthorizationService:
+    """Make the service from settings: ``key_file``, ``standings`` and, where wanted, ``policy`` and ``counters``.
+
+    Raises:
+        SourceError, PolicyError, SnapshotError: If a file cannot be used.
+    """
     policy = settings.get("policy")
     key_file = Path(settings["key_file"])
-    files = DeciderFiles(key_file, Path(settings["standings"]), Path(policy) if policy else None)
+    files = DeciderFiles(
+        key_file, settings["standings"], Path(policy) if policy else None, settings.get("counters") or ""
+    )
     pseudonyms = Pseudonyms(load_key(key_file))
-    return Application(AuthorizationService(local_decisions(files), pseudonyms.hash_one))
+    return AuthorizationService(local_decisions(files), pseudonyms.hash_one)
+
+
+def verification_application() -> Application:
+    """Make the verification service as the environment's settings name its file.
+
+    Raises:
+        VerificationSettingsError, SourceError, SnapshotError: If a file cannot be used.
+    """
+    settings = json.loads(os.environ[SETTINGS_VARIABLE])
+    return Application(verification_service(read_verification_settings(Path(settings["settings"]))))
