@@ -1,3 +1,4 @@
+import re
 import threading
 from pathlib import Path
 
@@ -119,13 +120,8 @@ def test_a_damaged_snapshot_is_refused(tmp_path_factory: pytest.TempPathFactory,
     else:
         raw[place] ^= 1 << data.draw(st.integers(0, 7), "bit")
     path.write_bytes(raw)
-    try:
-        read = read_snapshot(path)
-    except SnapshotError as error:
-        assert str(error).startswith(str(path))
-    else:  # Blanks in the header, and the time and names in it, are not covered by the sum.
-        assert not cut
-        assert np.array_equal(read.columns["rung"], table(list(range(40))).columns["rung"])
+    with pytest.raises(SnapshotError, match=re.escape(str(path))):
+        read_snapshot(path)
 
 
 def test_a_missing_snapshot_says_what_would_help(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from stillwatch.response.ladder import Rung
 from stillwatch.response.overlay import Overlay, SnapshotError, overlay_path, read_overlay, replace_file
 
 MAGIC = b"stillwatch standings 1\n"
-_LENGTH_BYTES = 8
+_WORD_BYTES = 8  # After the magic: the length of the header, and the sum of header and columns.
 _ALIGN = 64  # Columns begin at a cache line.
 _STRETCHES = 1 << 14
 _SHIFT = 50
@@ -192,13 +192,11 @@ class Standings:
                 "accounts": count,
                 "names": self.names,
                 "columns": places,
-                "bytes": place,
-                "crc32": zlib.crc32(data),
             }
         ).encode()
-        start = len(MAGIC) + _LENGTH_BYTES + len(header)
-        header += b" " * (-start % _ALIGN)
-        return MAGIC + len(header).to_bytes(_LENGTH_BYTES, "little") + header + bytes(data)
+        header += b" " * (-(len(MAGIC) + 2 * _WORD_BYTES + len(header)) % _ALIGN)
+        words = (len(header), zlib.crc32(data, zlib.crc32(header)))
+        return MAGIC + b"".join(word.to_bytes(_WORD_BYTES, "little") for word in words) + header + bytes(data)
 
 
 def standings_of_bytes(raw: bytes, source: str) -> Standings:
@@ -211,15 +209,17 @@ def standings_of_bytes(raw: bytes, source: str) -> Standings:
     Raises:
         SnapshotError: If it is not a snapshot of this version, or damaged.
     """
-    begin = len(MAGIC) + _LENGTH_BYTES
     if raw[: len(MAGIC)] != MAGIC:
         raise SnapshotError(f"{source}: not a snapshot of standings of this version; make it again")
+    begin = len(MAGIC) + 2 * _WORD_BYTES
+    header_bytes, wanted = (
+        int.from_bytes(raw[end - _WORD_BYTES : end], "little") for end in (begin - _WORD_BYTES, begin)
+    )
     try:
-        header_bytes = int.from_bytes(raw[len(MAGIC) : begin], "little")
+        if zlib.crc32(memoryview(raw)[begin:]) != wanted:
+            raise ValueError("cut off or changed")
         header = json.loads(raw[begin : begin + header_bytes])
         data = memoryview(raw)[begin + header_bytes :]
-        if len(data) != header["bytes"] or zlib.crc32(data) != header["crc32"]:
-            raise ValueError("cut off or changed")
         columns = {
             each["name"]: np.frombuffer(data, each["type"], header["accounts"], each["at"])
             for each in header["columns"]
