@@ -64,7 +64,7 @@ class Grid:
         ValueError: If an axis is empty or a number is out of range.
     """
 
-    sizes: tuple[int, ...] = (6, 12, 25, 50, 100)
+    sizes: tuple[int, ...] = (6, 15, 40, 100)
     rates: tuple[float, ...] = (2.0, 8.0, 32.0)
     covers: tuple[float, ...] = (0.0, 1.0, 4.0)
     drops: tuple[str, ...] = tuple(name for name, _ in DROPS)
