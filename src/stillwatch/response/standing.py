@@ -17,7 +17,7 @@ from stillwatch.response.ladder import Rung
 from stillwatch.response.overlay import Overlay, SnapshotError, overlay_path, read_overlay, replace_file
 
 MAGIC = b"stillwatch standings 1\n"
-_WORD_BYTES = 8  # After the magic: the length of the header, and the sum of header and columns.
+_WORD_BYTES = 8  # After the magic: the sum of all that follows it, and the length of the header.
 _ALIGN = 64  # Columns begin at a cache line.
 _STRETCHES = 1 << 14
 _SHIFT = 50
@@ -195,8 +195,8 @@ class Standings:
             }
         ).encode()
         header += b" " * (-(len(MAGIC) + 2 * _WORD_BYTES + len(header)) % _ALIGN)
-        words = (len(header), zlib.crc32(data, zlib.crc32(header)))
-        return MAGIC + b"".join(word.to_bytes(_WORD_BYTES, "little") for word in words) + header + bytes(data)
+        rest = len(header).to_bytes(_WORD_BYTES, "little") + header + data
+        return MAGIC + zlib.crc32(rest).to_bytes(_WORD_BYTES, "little") + rest
 
 
 def standings_of_bytes(raw: bytes, source: str) -> Standings:
@@ -211,13 +211,12 @@ def standings_of_bytes(raw: bytes, source: str) -> Standings:
     """
     if raw[: len(MAGIC)] != MAGIC:
         raise SnapshotError(f"{source}: not a snapshot of standings of this version; make it again")
-    begin = len(MAGIC) + 2 * _WORD_BYTES
-    header_bytes, wanted = (
-        int.from_bytes(raw[end - _WORD_BYTES : end], "little") for end in (begin - _WORD_BYTES, begin)
-    )
+    summed = len(MAGIC) + _WORD_BYTES
+    begin = summed + _WORD_BYTES
     try:
-        if zlib.crc32(memoryview(raw)[begin:]) != wanted:
+        if zlib.crc32(memoryview(raw)[summed:]) != int.from_bytes(raw[len(MAGIC) : summed], "little"):
             raise ValueError("cut off or changed")
+        header_bytes = int.from_bytes(raw[summed:begin], "little")
         header = json.loads(raw[begin : begin + header_bytes])
         data = memoryview(raw)[begin + header_bytes :]
         columns = {
