@@ -1,13 +1,16 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from stillwatch.cli.main import application
 from stillwatch.response.ladder import Rung
 from stillwatch.response.overlay import Entry
 from stillwatch.response.redis_counters import redis_client
 from stillwatch.response.redis_standings import RedisStandings, publish_entries, publish_standings
-from stillwatch.response.standing import Standings
+from stillwatch.response.standing import Standings, write_snapshot
 
 SECOND_US = 1_000_000
 
@@ -86,10 +89,23 @@ def test_a_damaged_table_is_told_and_not_used(redis_server: Any) -> None:
 
 
 @pytest.mark.parametrize("background", [True, False])
-def test_starts_without_a_server(tmp_path: Any, background: bool) -> None:
+def test_starts_without_a_server(tmp_path: Path, background: bool) -> None:
     pytest.importorskip("redis", reason="the package redis is absent")
     client = redis_client(f"unix://{tmp_path}/none.sock", timeout_s=1)
     gateway = RedisStandings(client, in_background=background)
     assert gateway.error
     assert gateway.of(1) is None
+    client.close()
+
+
+def test_the_command_changes_the_shared_overlay_too(redis_server: Any, tmp_path: Path) -> None:
+    client = redis_server.client()
+    publish_standings(client, table(Rung.CAP))
+    gateway = RedisStandings(client, in_background=False)
+    write_snapshot(tmp_path / "standings", table(Rung.CAP))
+    for word, account in (("restore", "0x2"), ("revoke", "0x3")):
+        arguments = ["standings", word, str(tmp_path / "standings"), account, "--redis", redis_server.url]
+        assert CliRunner().invoke(application, arguments).exit_code == 0
+    gateway.poll(SECOND_US)
+    assert rungs(gateway) == [3, 0, 7, 3]
     client.close()
