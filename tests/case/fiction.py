@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import math
 
+import numpy as np
+
+from stillwatch.case.calibration import LEVELS, Calibration, DetectorReliability, GroupReliability
 from stillwatch.case.campaign_case import (
     Campaign,
     Explanation,
@@ -15,6 +18,7 @@ from stillwatch.case.campaign_case import (
     SharedValue,
     ViewEvidence,
 )
+from stillwatch.statistics.reliability import reliability
 
 HOSTILE = "<script>alert('x')</script>"
 REORDERING = "gpj.\u202eexe\x1b[31m"
@@ -148,6 +152,31 @@ def _burst() -> Campaign:
     )
 
 
+def _calibration() -> Calibration:
+    kept, broken = np.full(4_000, -1.0), np.full(4_000, -1.0)
+    kept[:31], broken[:700] = 3.5, 7.5
+    few = kept[3_900:]
+    return Calibration(
+        accounts_left_out=1_212,
+        communities_left_out=9,
+        detectors=(
+            DetectorReliability("sleepless", None, None, 4_000, reliability(broken, LEVELS)),
+            DetectorReliability("steady_load", None, None, 4_000, reliability(kept, LEVELS)),
+            DetectorReliability("many_answers", None, None, 0, reliability([], LEVELS)),
+        ),
+        by_kind=(
+            DetectorReliability("sleepless", "api", "phone", 3_900, reliability(broken[:3_900], LEVELS)),
+            DetectorReliability("sleepless", HOSTILE, "unknown", 100, reliability(few, LEVELS)),
+        ),
+        groups=(
+            GroupReliability("all", 4_000, reliability(kept, LEVELS)),
+            GroupReliability("both", 100, reliability(few, LEVELS)),
+        ),
+        baseline=True,
+        offset_nats=0.25,
+    )
+
+
 def fictional_scan() -> Scan:
     """Return a scan with two campaigns and two look-alikes."""
     return Scan(
@@ -191,6 +220,7 @@ def fictional_scan() -> Scan:
             ),
         ),
         seconds=131.4,
+        calibration=_calibration(),
     )
 
 

@@ -29,6 +29,7 @@ from stillwatch.case.campaign_case import (
 )
 from stillwatch.case.findings import findings
 from stillwatch.case.wording import plural
+from stillwatch.evidence.baseline import Habits
 from stillwatch.footprint.capabilities import targeted
 from stillwatch.footprint.footprints import EMPTY, Footprints
 
@@ -77,13 +78,16 @@ def instant(us: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(us / 1e6, dt.UTC)
 
 
-def campaign(finding: Finding, population: Population, models: Mapping[int, str]) -> Campaign:
+def campaign(
+    finding: Finding, population: Population, models: Mapping[int, str], habits: tuple[Habits, ...] = ()
+) -> Campaign:
     """Return the case of one campaign.
 
     Args:
         finding: What the looks found.
         population: Everyone, at the end of the scan.
         models: Clear names of the hashes of request models.
+        habits: What the detectors hold honest accounts to; the shipped limits where empty.
     """
     footprints, member = population.footprints, finding.member
     rows = np.flatnonzero(member)
@@ -95,7 +99,7 @@ def campaign(finding: Finding, population: Population, models: Mapping[int, str]
     return Campaign(
         campaign_id=finding.campaign_id,
         log_e=float(evidence.log_e[0]),
-        accounts=_accounts(finding, footprints, rows),
+        accounts=_accounts(finding, footprints, rows, habits),
         exchanges=int(footprints.integers("exchanges")[rows].sum()),
         input_tokens=_tokens(footprints, rows, "input"),
         output_tokens=_tokens(footprints, rows, "output"),
@@ -143,6 +147,7 @@ def _look_alike(detection: Detection, core: Core) -> LookAlike:
     speaking = [view.view for view in sorted(views, key=lambda view: -view.log_e) if view.log_e >= 1.0]
     best = EXPLANATIONS[int(core.evidence.against[:, 0].argmin())]
     drawn = {"identity": "who they are", "content": "what they send", "both": "who they are and what they send"}
+    drawn["conduct"] = "hours without a night and settings in common"
     rows = core.accounts
     return LookAlike(
         accounts=len(rows),
@@ -187,14 +192,16 @@ def _explanations(evidence: Joint) -> tuple[Explanation, ...]:
     return tuple(sorted(tested, key=lambda each: each.log_e))
 
 
-def _accounts(finding: Finding, footprints: Footprints, rows: NDArray[np.int64]) -> tuple[FlaggedAccount, ...]:
+def _accounts(
+    finding: Finding, footprints: Footprints, rows: NDArray[np.int64], habits: tuple[Habits, ...]
+) -> tuple[FlaggedAccount, ...]:
     membership = finding.detection.candidates[finding.group].membership
     looked = len(membership.member)  # The look may have seen fewer accounts than the scan did at its end.
     company = _company(finding.detection.population, finding.member[:looked])
     ids = footprints.account_id.take(rows).to_pylist()
     exchanges = footprints.integers("exchanges")
     found = []
-    for row, account_id, own in zip(rows, ids, account_reasons(footprints, rows), strict=True):
+    for row, account_id, own in zip(rows, ids, account_reasons(footprints, rows, habits), strict=True):
         reasons = []
         if row < looked:
             nats = membership.by_tie[:, row]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from stillwatch.case.calibration import Calibration
+
 
 @dataclass(frozen=True, slots=True)
 class ViewEvidence:
@@ -114,3 +116,4 @@ class Scan:
     campaigns: tuple[Campaign, ...]
     look_alikes: tuple[LookAlike, ...]
     seconds: float
+    calibration: Calibration | None = None  # Whether the stated error levels hold; None where nothing was tested.

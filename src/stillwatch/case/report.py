@@ -9,11 +9,12 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from stillwatch.case import sentences, wording
+from stillwatch.case import calibration_sentences, sentences, wording
 from stillwatch.case.campaign_case import Campaign, FlaggedAccount, Scan
 from stillwatch.case.pictures.ties import Ties, ties
 from stillwatch.case.pictures.timeline import Timeline, timeline
 from stillwatch.case.pictures.waterfall import Waterfall, waterfall
+from stillwatch.statistics.reliability import Reliability
 
 ACCOUNTS_SHOWN = 200
 SHARED_SHOWN = 20
@@ -55,6 +56,8 @@ def render_report(scan: Scan) -> str:
             sections=[_section(place, campaign, colours) for place, campaign in enumerate(scan.campaigns, 1)],
             look_alikes=[(group, waterfall(group.evidence, group.log_e)) for group in scan.look_alikes],
             say=sentences,
+            calibrated=calibration_sentences,
+            **_reliabilities(scan),
             show=wording,
             accounts_shown=ACCOUNTS_SHOWN,
             shared_shown=SHARED_SHOWN,
@@ -62,6 +65,27 @@ def render_report(scan: Scan) -> str:
             named_by_value=NAMED_BY_VALUE,
         )
     )
+
+
+def _reliabilities(scan: Scan) -> dict[str, list[tuple[str, tuple[Reliability, ...]]]]:
+    """Return the rows of the calibration tables: a name and its levels."""
+    held = scan.calibration
+    detectors = () if held is None else held.detectors
+    by_kind = () if held is None else held.by_kind
+    groups = () if held is None else held.groups
+    named = [(f"{calibration_sentences.kind_name(each)}: {spaced(each.detector)}", each.levels) for each in by_kind]
+    return {
+        "detector_rows": [
+            (f"{spaced(each.detector)} ({wording.count(each.accounts)})", each.levels) for each in detectors
+        ],
+        "kind_rows": named,
+        "group_rows": [(calibration_sentences.drawn_name(each), each.levels) for each in groups],
+    }
+
+
+def spaced(name: str) -> str:
+    """Write a detector's name as words."""
+    return name.replace("_", " ")
 
 
 def view_colours(scan: Scan) -> dict[str, int]:

@@ -6,8 +6,11 @@ import datetime as dt
 import math
 from typing import Any
 
+from stillwatch.case import calibration_sentences
+from stillwatch.case.calibration import CONFIDENCE, Calibration, DetectorReliability
 from stillwatch.case.campaign_case import Campaign, LookAlike, Scan, ViewEvidence
 from stillwatch.case.sentences import campaign_sentences, scan_sentence, top_views
+from stillwatch.statistics.reliability import Reliability
 
 SCHEMA = 1  # Raised whenever a name or a meaning below changes; additions leave it as it is.
 
@@ -37,6 +40,7 @@ def summary(scan: Scan) -> dict[str, Any]:
         "false_discovery_level": number(scan.level),
         "groups_tested": scan.groups_tested,
         "campaigns": [_campaign(campaign) for campaign in scan.campaigns],
+        "calibration": None if scan.calibration is None else _calibration(scan.calibration),
         "look_alikes": [_look_alike(group) for group in scan.look_alikes],
     }
 
@@ -92,6 +96,47 @@ def _campaign(campaign: Campaign) -> dict[str, Any]:
             for explanation in campaign.explanations
         ],
     }
+
+
+def _calibration(held: Calibration) -> dict[str, Any]:
+    return {
+        "verdict": calibration_sentences.verdict(held),
+        "caveat": calibration_sentences.what_it_cannot_say(),
+        "accounts_left_out": held.accounts_left_out,
+        "communities_left_out": held.communities_left_out,
+        "baseline": held.baseline,
+        "offset_nats": number(held.offset_nats),
+        "confidence": CONFIDENCE,
+        "detectors": [_detector(each) for each in (*held.detectors, *held.by_kind)],
+        "communities": [
+            {"drawn": each.drawn, "communities": each.communities, "levels": _levels(each.levels)}
+            for each in held.groups
+        ],
+    }
+
+
+def _detector(each: DetectorReliability) -> dict[str, Any]:
+    return {
+        "detector": each.detector,
+        "plan": each.plan,
+        "verification_level": each.verification_level,
+        "accounts": each.accounts,
+        "levels": _levels(each.levels),
+    }
+
+
+def _levels(levels: tuple[Reliability, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "level": level.level,
+            "passed": level.passed,
+            "share": number(level.share),
+            "low": number(level.low),
+            "high": number(level.high),
+            "exceeds": level.exceeds,
+        }
+        for level in levels
+    ]
 
 
 def _look_alike(group: LookAlike) -> dict[str, Any]:

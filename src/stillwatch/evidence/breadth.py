@@ -45,13 +45,12 @@ class Breadth:
         """Return the evidence of every account in ``footprints``."""
         prompts = footprints.integers("prompts")
         length = np.sqrt((footprints.integers("topic").astype(np.float64) ** 2).sum(axis=1)) / TOPIC_SCALE
-        pairs = np.where(prompts >= 2, prompts * (prompts - 1.0), np.nan)
         parts = [self._topics(prompts, length), self._openings(footprints), self._repeats(footprints)]
         return Evidence(
             self.claim,
             combine_mean(np.stack(parts)),
             footprints.integers("exchanges"),
-            (length**2 - prompts) / pairs,
+            topic_cosine(footprints),
         )
 
     def _topics(self, prompts: NDArray[np.int64], length: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -75,17 +74,26 @@ class Breadth:
         return np.where(known > 0, log_e, np.nan)
 
     def _repeats(self, footprints: Footprints) -> NDArray[np.float64]:
-        used = footprints.hashes("shingles") != EMPTY
-        sampled = used.sum(axis=1)
-        full = sampled == SHINGLES
-        alone = (used & (footprints.integers("shingles_exchanges") <= 1)).sum(axis=1)
+        alone, sampled = alone_counts(footprints)
         log_e = log_e_share_above_overdispersed(
-            np.where(full, alone, 0),
-            np.where(full, sampled, 0),
-            self.benign.alone_share,
-            self.benign.alone_concentration,
+            alone, sampled, self.benign.alone_share, self.benign.alone_concentration
         )
-        return np.where(sampled > 0, log_e, np.nan)
+        return np.where((footprints.hashes("shingles") != EMPTY).any(axis=1), log_e, np.nan)
+
+
+def alone_counts(footprints: Footprints) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return how many of each account's sampled word sequences stay alone, of how many; 0 of 0 for a part sample."""
+    used = footprints.hashes("shingles") != EMPTY
+    full = used.sum(axis=1) == SHINGLES
+    alone = (used & (footprints.integers("shingles_exchanges") <= 1)).sum(axis=1)
+    return np.where(full, alone, 0), np.where(full, SHINGLES, 0)
+
+
+def topic_cosine(footprints: Footprints) -> NDArray[np.float64]:
+    """Return the mean cosine of two prompts of each account, shape (accounts,); NaN for fewer than two prompts."""
+    prompts = footprints.integers("prompts")
+    square = (footprints.integers("topic").astype(np.float64) ** 2).sum(axis=1) / TOPIC_SCALE**2
+    return np.asarray((square - prompts) / np.where(prompts >= 2, prompts * (prompts - 1.0), np.nan))
 
 
 detector: Detector = Breadth()

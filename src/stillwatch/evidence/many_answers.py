@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stillwatch.evidence.benign import BENIGN, Benign
 from stillwatch.evidence.evidence import Claim, Detector, Evidence
@@ -37,10 +38,9 @@ class ManyAnswers:
     def __call__(self, footprints: Footprints) -> Evidence:
         """Return the evidence of every account in ``footprints``."""
         known = footprints.integers("choice_known")
-        # A request for no answer is answered once all the same.
-        answers = np.maximum(footprints.integers("choice_sum"), known)
+        extra, answers = extra_answers(footprints)
         log_e = log_e_share_above_overdispersed(
-            answers - known, answers, self.benign.extra_answer_share, self.benign.extra_answer_concentration
+            extra, answers, self.benign.extra_answer_share, self.benign.extra_answer_concentration
         )
         return Evidence(
             self.claim,
@@ -48,6 +48,14 @@ class ManyAnswers:
             known,
             np.where(known > 0, answers / np.maximum(known, 1), np.nan),
         )
+
+
+def extra_answers(footprints: Footprints) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return how many answers each account asked for beyond the first of a request, and of how many."""
+    known = footprints.integers("choice_known")
+    # A request for no answer is answered once all the same.
+    answers = np.maximum(footprints.integers("choice_sum"), known)
+    return answers - known, answers
 
 
 detector: Detector = ManyAnswers()

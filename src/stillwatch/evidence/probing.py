@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stillwatch.evidence.benign import BENIGN, Benign
 from stillwatch.evidence.evidence import Claim, Detector, Evidence
@@ -43,10 +44,7 @@ class Probing:
         """Return the evidence of every account in ``footprints``."""
         prompts = footprints.integers("prompts")
         used = footprints.hashes("shingles") != EMPTY
-        count = footprints.integers("shingles_exchanges")
-        template = used & (count > np.maximum(self.template_share * prompts, self.returns_least)[:, None])
-        sampled = (used & ~template).sum(axis=1)
-        returning = (used & ~template & (count >= self.returns_least)).sum(axis=1)
+        returning, sampled = self.returning(footprints)
         lasting = (daily_totals(footprints.hours) > 0).sum(axis=1) >= self.days_least
         log_e = log_e_share_above_overdispersed(
             np.where(lasting, returning, 0),
@@ -57,6 +55,14 @@ class Probing:
         known = used.any(axis=1)
         share = returning / np.maximum(sampled, 1)
         return Evidence(self.claim, np.where(known, log_e, np.nan), prompts, np.where(known, share, np.nan))
+
+    def returning(self, footprints: Footprints) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how many of each account's word sequences return, and of how many, those of templates left aside."""
+        used = footprints.hashes("shingles") != EMPTY
+        count = footprints.integers("shingles_exchanges")
+        most = np.maximum(self.template_share * footprints.integers("prompts"), self.returns_least)
+        own = used & (count <= most[:, None])
+        return (own & (count >= self.returns_least)).sum(axis=1), own.sum(axis=1)
 
 
 detector: Detector = Probing()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stillwatch.evidence.benign import BENIGN, Benign
 from stillwatch.evidence.evidence import Claim, Detector, Evidence
@@ -38,16 +39,26 @@ class Sleepless:
     def __call__(self, footprints: Footprints) -> Evidence:
         """Return the evidence of every account in ``footprints``."""
         active = active_hours_of_day(footprints.hours)
-        total = active.sum(axis=1)
-        seen = total > 0
+        seen = active.sum(axis=1) > 0
         log_e = log_e_no_rhythm(active, self.benign.night_share, self.benign.night_h)
-        quietest = windows(active, self.benign.night_h).min(axis=1)
         return Evidence(
             self.claim,
             np.where(seen, log_e, np.nan),
             footprints.integers("exchanges"),
-            np.where(seen, quietest / np.maximum(total, 1), np.nan),
+            quietest_share(active, self.benign.night_h),
         )
+
+
+def quietest_share(active: NDArray[np.int64], night_h: int) -> NDArray[np.float64]:
+    """Return the share of active hours in the quietest stretch of the day, shape (accounts,); NaN where none is active.
+
+    Args:
+        active: Shape (accounts, 24). Active hours at each hour of the day.
+        night_h: Length of the stretch, in hours.
+    """
+    total = active.sum(axis=1)
+    share = windows(active, night_h).min(axis=1) / np.maximum(total, 1)
+    return np.where(total > 0, share, np.nan)
 
 
 detector: Detector = Sleepless()

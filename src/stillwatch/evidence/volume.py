@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from stillwatch.evidence.benign import BENIGN, Benign
@@ -43,10 +44,7 @@ class Volume:
     def __call__(self, footprints: Footprints) -> Evidence:
         """Return the evidence of every account in ``footprints``."""
         b = self.benign
-        days = daily_totals(footprints.hours)
-        active = (days > 0).sum(axis=1)
-        rate = np.log(np.maximum(days.sum(axis=1), 1) / np.maximum(active, 1))
-        value = np.where(active > 0, rate, np.nan)
+        value = log_rate(footprints)
         kind = reference(value, kinds(footprints, b.kind_accounts_least), b.kind_accounts_least)
         excess = (value - kind.median) / np.maximum(kind.spread, b.volume_spread_least)
         known = ~np.isnan(excess)
@@ -57,6 +55,14 @@ class Volume:
             footprints.integers("exchanges"),
             np.exp(value - kind.median),
         )
+
+
+def log_rate(footprints: Footprints) -> NDArray[np.float64]:
+    """Return the log of each account's exchanges an active day, shape (accounts,); NaN where it has none."""
+    days = daily_totals(footprints.hours)
+    active = (days > 0).sum(axis=1)
+    rate = np.log(np.maximum(days.sum(axis=1), 1) / np.maximum(active, 1))
+    return np.where(active > 0, rate, np.nan)
 
 
 detector: Detector = Volume()

@@ -175,6 +175,8 @@ PROFILE: tuple[tuple[str, pa.DataType, str], ...] = (
     ("organization", pa.uint64(), "keyed hash of the organisation on file; null none or unknown"),
     ("mail_domain", pa.uint64(), "keyed hash of the mail domain; null unknown"),
 )
+# The bans file's part, in microseconds since 1970, null for not banned: the column is there only where bans are known.
+BANNED = "banned_us"
 
 
 def arrow_type(field: Field) -> pa.DataType:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stillwatch.campaign.population import Population
 from stillwatch.campaign.view import Groups, View
-from stillwatch.footprint.footprints import HOUR_US
+from stillwatch.footprint.footprints import BANNED, HOUR_US
 from stillwatch.statistics.compiled import compiled
 from stillwatch.statistics.e_value import log_e_from_rank
 
@@ -26,8 +27,9 @@ class Moves:
 
     Attributes:
         days: Whole days between the edges.
-        stop: Shape (accounts,). The hour of an account's last exchange, where it was never seen again.
-        shut: Shape (accounts,). Whether that account had been answered 401 or 403.
+        stop: Shape (accounts,). The hour of an account's ban where the provider names its bans, else of its last
+            exchange, where it was never seen again.
+        shut: Shape (accounts,). Whether that account was banned, or without known bans had been answered 401 or 403.
         rise: Shape (accounts,). The hour from which on the account sends far more than before, for two days at least.
     """
 
@@ -58,7 +60,21 @@ def moves(population: Population) -> Moves:
     rise[busy] = _rises(footprints.hours, busy, began, begins[busy], np.minimum(ends[busy] + 1, population.hours_used))
     # Who rises and is gone a day or two later took nothing over, and its own end would stand beside its own beginning.
     rise[rise > ends - 24 * EDGE_DAYS] = -1
-    return Moves(int(days), _between(ends, low, days), footprints.integers("blocked") > 0, _between(rise, low, days))
+    banned = _banned(population)
+    shut = footprints.integers("blocked") > 0 if banned is None else banned >= 0
+    stop = ends if banned is None else np.where(shut, banned, ends)
+    return Moves(int(days), _between(stop, low, days), shut, _between(rise, low, days))
+
+
+def _banned(population: Population) -> NDArray[np.int64] | None:
+    """Return the hour of each account's ban, -1 for none, or None where the provider does not name its bans."""
+    footprints = population.footprints
+    if footprints.profile is None or BANNED not in footprints.profile.column_names:
+        return None
+    held = footprints.profile[BANNED]
+    known = pc.is_valid(held).to_numpy(zero_copy_only=False)
+    hour = (pc.fill_null(held, 0).to_numpy(zero_copy_only=False).astype(np.int64) - footprints.origin_us) // HOUR_US
+    return np.where(known, np.maximum(hour, 0), -1)
 
 
 def _between(hour: NDArray[np.int64], low: int, days: int) -> NDArray[np.int64]:
