@@ -129,6 +129,15 @@ def test_a_missing_snapshot_says_what_would_help(tmp_path: Path) -> None:
         read_snapshot(tmp_path / "none")
 
 
+def test_a_new_file_is_private_and_a_replaced_one_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "standings"
+    write_snapshot(path, table([1]))
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o640)
+    write_snapshot(path, table([2]))
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_an_overlay_comes_back_as_written(tmp_path: Path) -> None:
     path = tmp_path / "standings.overlay"
     entry = Entry(
