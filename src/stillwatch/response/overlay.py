@@ -132,18 +132,18 @@ def edit_overlay(path: Path, edit: Callable[[dict[int, Entry]], None]) -> Overla
     return overlay
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Put ``content`` in place of ``path`` in one step, flushed to the disk.
 
-    A new file is readable by its owner only; one that replaces another keeps that one's permissions, so that a gateway
-    that was let in stays in.
+    A new file gets ``mode``, by default for its owner only; one that replaces another keeps that one's permissions, so
+    that a gateway that was let in stays in.
 
     Raises:
         OSError: If that fails; ``path`` is then as before.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(handle, "wb") as file:
             with contextlib.suppress(FileNotFoundError):
                 os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
