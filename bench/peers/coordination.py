@@ -11,17 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from bench.labelled import Labelled
 from bench.peers.peer import Verdict, account_ids, exchanges, sampled, times_s
 from numpy.typing import NDArray
 
 SOURCE = "coordination-network-toolkit (PyPI)"
-EXCHANGES_MOST = 100  # An account; the similar-text network compares every pair of texts within its window in Python.
+EXCHANGES_MOST = 40  # An account; the similar-text network compares every pair of texts within its window in Python.
+CHARACTERS_MOST = 500  # Of a prompt; a template shows in its beginning.
 SAME_WINDOW_S = 3600
-SIMILAR_WINDOW_S = 10
+SIMILAR_WINDOW_S = 60
 POST_WINDOW_S = 1  # Its default; wider ones tie everybody to everybody.
 SIMILARITY = 0.5  # Its default of 0.8 is for tweets; prompts of one template differ in more words.
-EDGE_LEAST = 2  # Its default.
+EDGE_LEAST = 1  # For the score; one meeting counts.
+FLAGGED_FROM = 2  # The default of its command: two accounts that meet twice.
 
 
 def judge(labelled: Labelled, seed: int) -> list[Verdict]:
@@ -47,8 +50,11 @@ def judge(labelled: Labelled, seed: int) -> list[Verdict]:
         out.append(("co-post", f"any text within {POST_WINDOW_S} s", *ties(path, "co_post_network", accounts)))
     verdicts = []
     for name, said, weight, heaviest in out:
-        settings = f"{said}, at most {EXCHANGES_MOST} exchanges an account; flagged with an edge of {EDGE_LEAST}"
-        flagged = heaviest >= EDGE_LEAST
+        settings = (
+            f"{said}; at most {EXCHANGES_MOST} exchanges an account, {CHARACTERS_MOST} characters of each; flagged "
+            f"with an edge of {FLAGGED_FROM}"
+        )
+        flagged = heaviest >= FLAGGED_FROM
         verdicts.append(Verdict(f"{name} network", settings, weight, flagged))
         share = weight / np.maximum(posts, 1)
         verdicts.append(Verdict(f"{name} network, a message", f"{settings}; weight over messages", share, flagged))
@@ -60,7 +66,7 @@ def messages(labelled: Labelled, kept: NDArray[np.bool_]) -> Iterator[tuple[Any,
     at = 0
     for owner, table in exchanges(labelled, ["timestamp", "prompt"]):
         rows = np.flatnonzero(kept[at : at + len(owner)])
-        prompts = table["prompt"].take(rows).to_pylist()
+        prompts = pc.utf8_slice_codeunits(table["prompt"].take(rows), 0, CHARACTERS_MOST).to_pylist()
         for place, prompt, when in zip(rows, prompts, times_s(table)[rows].tolist(), strict=True):
             if prompt:
                 yield at + int(place), int(owner[place]), "", None, None, prompt, when, []

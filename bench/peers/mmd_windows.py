@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from stillwatch.statistics.mean_discrepancy import MULTIPLES, FourierFeatures, median_distance
 
 SOURCE = "own implementation of arXiv:2606.05725, with wordllama's embeddings"
-EXCHANGES_MOST = 50  # An account.
+EXCHANGES_MOST = 20  # An account; embedding takes nearly all of the time.
+CHARACTERS_MOST = 500  # Of a prompt.
+BANK = 100  # Benign reference windows that are drawn from.
 WINDOW = 1500  # Of mixed traffic; one account's window is what it has.
-NULL_WINDOWS = 1000
+NULL_WINDOWS = 200
 PERCENTILE = 95.0
 REFERENCES = 20
 FREQUENCIES = 512
@@ -36,22 +38,29 @@ class History:
     Attributes:
         features: How vectors become features.
         known: Shape (vectors, 2 * FREQUENCIES).
+        bank: Shape (BANK, 2 * FREQUENCIES): sums over windows of WINDOW.
     """
 
     features: FourierFeatures
     known: NDArray[np.float32]
+    bank: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, features: FourierFeatures, vectors: NDArray[np.floating], rng: np.random.Generator) -> History:
+        """Learn from benign vectors, at least WINDOW of them."""
+        known = features.of(vectors)
+        drawn = [rng.choice(len(known), WINDOW, replace=False) for _ in range(BANK)]
+        return cls(features, known, np.stack([known[rows].sum(axis=0, dtype=np.float64) for rows in drawn]))
 
     def null(self, size: int, windows: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return the discrepancies of benign windows of ``size`` against benign windows of WINDOW."""
-        drawn = [rng.choice(len(self.known), size + WINDOW, replace=False) for _ in range(windows)]
-        first = np.stack([self.known[rows[:size]].sum(axis=0, dtype=np.float64) for rows in drawn])
-        second = np.stack([self.known[rows[size:]].sum(axis=0, dtype=np.float64) for rows in drawn])
-        return FourierFeatures.mmd2(first, size, second, WINDOW)
+        drawn = [rng.choice(len(self.known), size, replace=False) for _ in range(windows)]
+        first = np.stack([self.known[rows].sum(axis=0, dtype=np.float64) for rows in drawn])
+        return FourierFeatures.mmd2(first, size, self.bank[rng.integers(BANK, size=windows)], WINDOW)
 
     def references(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return the sums of as many benign windows as a score is the mean over."""
-        drawn = [rng.choice(len(self.known), WINDOW, replace=False) for _ in range(REFERENCES)]
-        return np.stack([self.known[rows].sum(axis=0, dtype=np.float64) for rows in drawn])
+        return self.bank[rng.choice(BANK, REFERENCES, replace=False)]
 
 
 def judge(labelled: Labelled, seed: int) -> list[Verdict]:
@@ -62,12 +71,13 @@ def judge(labelled: Labelled, seed: int) -> list[Verdict]:
     past = rng.permutation(np.flatnonzero(benign[owner]))[: 20 * WINDOW]
     widths = [median_distance(vectors[past[:BANDWIDTH_SAMPLE]]) * multiple for multiple in MULTIPLES]
     features = FourierFeatures.drawn(DIMENSIONS, widths, FREQUENCIES, rng)
-    history = History(features, features.of(vectors[past]))
+    history = History.of(features, vectors[past], rng)
     accounts = len(benign)
     own, own_flagged = own_windows(owner, vectors, accounts, history, rng)
     mixed, mixed_flagged = mixed_windows(owner, vectors, accounts, history, rng)
     said = (
-        f"at most {EXCHANGES_MOST} prompts an account, {len(past):,d} benign prompts known; threshold: 95 % of the null"
+        f"at most {EXCHANGES_MOST} prompts an account and {CHARACTERS_MOST} characters of each, {len(past):,d} benign "
+        f"prompts known from the truth; threshold: {PERCENTILE:g}th percentile of {NULL_WINDOWS} benign windows"
     )
     return [
         Verdict("MMD, an account's window", f"{said}; in null deviations for its size", own, own_flagged),
@@ -85,7 +95,8 @@ def sampled_vectors(labelled: Labelled, seed: int) -> tuple[NDArray[np.int64], N
         rows = np.flatnonzero(kept[at : at + len(owner)])
         at += len(owner)
         owners.append(owner[rows])
-        vectors.append(embedded(pc.fill_null(table["prompt"].take(rows), "").to_pylist(), model))
+        texts = pc.utf8_slice_codeunits(pc.fill_null(table["prompt"].take(rows), ""), 0, CHARACTERS_MOST)
+        vectors.append(embedded(texts.to_pylist(), model))
     return np.concatenate(owners), np.concatenate(vectors)
 
 
@@ -103,7 +114,7 @@ def own_windows(
     references = history.references(rng)
     score, flagged = np.full(accounts, np.nan), np.zeros(accounts, np.bool_)
     for count in np.unique(size[size >= LEAST]):
-        null = history.null(int(count), NULL_WINDOWS // 5, rng)
+        null = history.null(int(count), NULL_WINDOWS, rng)
         middle, spread, limit = null.mean(), null.std(), np.percentile(null, PERCENTILE)
         for account in np.flatnonzero(size == count):
             rows = order[begin[account] : begin[account + 1]]
@@ -122,7 +133,7 @@ def mixed_windows(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return each account's mean score over the windows its prompts fell into, and whether most were flagged."""
     references = history.references(rng)
-    limit = float(np.percentile(history.null(WINDOW, NULL_WINDOWS // 5, rng), PERCENTILE))
+    limit = float(np.percentile(history.null(WINDOW, NULL_WINDOWS, rng), PERCENTILE))
     found = np.zeros(len(owner))
     for begin in range(0, len(owner) - WINDOW + 1, WINDOW):
         rows = slice(begin, begin + WINDOW)

@@ -190,7 +190,7 @@ def test_cluster_sizes_part_ties_by_the_likeliest_match():
 def test_windows_of_another_law_stand_out(seed):
     rng = np.random.default_rng(seed)
     features = FourierFeatures.drawn(4, (1.0, 2.0), 64, rng)
-    history = History(features, features.of(rng.standard_normal((6000, 4))))
+    history = History.of(features, rng.standard_normal((6000, 4)), rng)
     owner = np.repeat(np.arange(20), 100)
     strange = owner < 2
     vectors = (rng.standard_normal((2000, 4)) + strange[:, None]).astype(np.float32)
