@@ -64,6 +64,26 @@ MESSAGE = json.dumps(
 ).encode()
 
 
+def _event(kind: str, **fields: Any) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
+
+
+STREAM_MESSAGE = b"".join(
+    [
+        _event("message_start", message={**json.loads(MESSAGE), "content": [], "stop_reason": None}),
+        _event("content_block_start", index=0, content_block={"type": "thinking", "thinking": "", "signature": ""}),
+        _event("content_block_delta", index=0, delta={"type": "thinking_delta", "thinking": "SECRET thought"}),
+        _event("content_block_delta", index=0, delta={"type": "signature_delta", "signature": "U0VDUkVU"}),
+        _event("content_block_stop", index=0),
+        _event("content_block_start", index=1, content_block={"type": "text", "text": ""}),
+        _event("content_block_delta", index=1, delta={"type": "text_delta", "text": "Four."}),
+        _event("content_block_stop", index=1),
+        _event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage={"output_tokens": 5}),
+        _event("message_stop"),
+    ]
+)
+
+
 async def app(scope: Any, exchange: Any) -> None:
     if scope.proto != "http":
         return
@@ -82,7 +102,8 @@ async def app(scope: Any, exchange: Any) -> None:
     if len(_SEEN) < _SEEN_MOST:
         _SEEN.append({"path": scope.path, "headers": dict(scope.headers.items()), "body": asked})
     if scope.path.endswith("/messages"):
-        exchange.response_bytes(200, _JSON, MESSAGE)
+        streams = bool(asked.get("stream"))
+        exchange.response_bytes(200, _EVENTS if streams else _JSON, STREAM_MESSAGE if streams else MESSAGE)
     elif asked.get("stream"):
         exchange.response_bytes(200, _EVENTS, STREAM)
     else:

@@ -181,6 +181,12 @@ def test_thinking_blocks_are_hidden_in_messages_too(proxy: Proxy) -> None:
     shown, hidden = (proxy.ask(who, "/v1/messages", model="claude", max_tokens=100)[1] for who in ("ann", "hidden"))
     assert b"SECRET" in shown
     assert b"SECRET" not in hidden and json.loads(hidden)["content"][-1]["text"] == "Four."
+    shown, hidden = (
+        proxy.ask(who, "/v1/messages", model="claude", max_tokens=100, stream=True)[1] for who in ("ann", "hidden")
+    )
+    assert b"SECRET" in shown and b"U0VDUkVU" in shown
+    assert b"SECRET" not in hidden and b"U0VDUkVU" not in hidden and b"thinking" not in hidden, hidden
+    assert b"Four." in hidden and b"message_stop" in hidden and b'"index": 1' not in hidden
 
 
 def test_a_mark_reaches_the_model_and_cannot_be_refused_by_the_client(proxy: Proxy) -> None:
