@@ -15,8 +15,8 @@ from stillwatch.lab.objectives.sampled import Sampled
 from stillwatch.lab.tasks.task import Task
 from stillwatch.lab.training import Checkpoint, OnStep, Schedule, train
 
-_EXAMPLES = 32_000
-_SCHEDULE = Schedule(steps=900)
+_EXAMPLES = 20_000
+_SCHEDULE = Schedule(steps=700)
 
 
 def built_in_teacher(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,15 +34,13 @@ class FolderModel:
             ValueError: If the folder holds no causal model with a tokeniser that has an end token.
         """
         require(("torch", "transformers"))
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
+        transformers: Any = importlib.import_module("transformers")
+        transformers.utils.logging.disable_progress_bar()
 
         named: dict[str, Any] = {"gguf_file": gguf} if gguf else {}
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, **named)
-            self._model = AutoModelForCausalLM.from_pretrained(
+            self._tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True, **named)
+            self._model = transformers.AutoModelForCausalLM.from_pretrained(
                 str(folder), local_files_only=True, dtype=torch.float32, **named
             )
         except (OSError, ValueError, KeyError, ImportError) as error:
@@ -87,9 +86,16 @@ class FolderModel:
         """Return all weights, tied ones once."""
         return list(self._model.parameters())
 
+    def matrices(self) -> list[torch.Tensor]:
+        """Return none: a pretrained model goes on under the optimiser of its kind."""
+        return []
+
     def logits(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return what follows each place; see ``LanguageModel``."""
-        return self._model(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=False).logits
+        told: torch.Tensor = self._model(
+            input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=False
+        ).logits
+        return told
 
     def advance(self, tokens: torch.Tensor, cache: Cache | None) -> tuple[torch.Tensor, Cache]:
         """Take tokens onto a cache; see ``LanguageModel``."""

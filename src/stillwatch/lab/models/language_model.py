@@ -38,6 +38,9 @@ class LanguageModel(Protocol):
     def parameters(self) -> list[torch.Tensor]:
         """Return the weights to train, the same tensors in the same order at each call."""
 
+    def matrices(self) -> list[torch.Tensor]:
+        """Return those weights that are inner matrices of a model to be trained from scratch; may be empty."""
+
     def logits(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return what follows each place: tokens of shape (sequences, places), logits with the vocabulary last."""
 

@@ -116,6 +116,10 @@ class TinyModel:
         """Return all weights, in the order of their making."""
         return list(self.weights.values())
 
+    def matrices(self) -> list[torch.Tensor]:
+        """Return the matrices of attention and of the layers after it."""
+        return [weight for name, weight in self.weights.items() if name.startswith("h.") and weight.ndim == 2]
+
     def logits(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return what follows each place; see ``LanguageModel``."""
         hidden, _ = self._hidden(tokens, None)

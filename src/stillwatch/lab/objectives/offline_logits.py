@@ -42,7 +42,7 @@ class OfflineLogits:
         self._packed = packed(student, exchanges)
         tokens, odds = [], []
         with torch.inference_mode():
-            for rows in self._packed.tokens.split(batch):
+            for rows in torch.split(self._packed.tokens, batch):
                 top = torch.log_softmax(teacher.logits(rows[:, :-1]), dim=-1).topk(likeliest, dim=-1)
                 tokens.append(top.indices)
                 odds.append(top.values)

@@ -42,7 +42,7 @@ class Sampled:
         """Return each exchange's mean loss in nats a token, without gradients, shape (exchanges,)."""
         told = []
         with torch.inference_mode():
-            for rows in torch.arange(self.examples).split(batch):
+            for rows in torch.split(torch.arange(self.examples), batch):
                 chosen = self._packed.taken(rows)
                 logits = student.logits(chosen.tokens[:, :-1])
                 nats = functional.cross_entropy(logits.transpose(1, 2), chosen.tokens[:, 1:], reduction="none")

@@ -62,7 +62,7 @@ def _worked(rng: np.random.Generator, problems: Sequence[Problem]) -> list[str]:
 
 def _guess() -> float:
     """Return the chance of the commonest final place, exactly."""
-    odds: NDArray[np.float64] = _POPULARITY
+    odds: NDArray[np.float64] = _POPULARITY.astype(np.float64)
     for _ in range(_STEPS):
         odds = np.bincount(_MAP.ravel(), np.repeat(odds / len(_ROADS), len(_ROADS)), len(_PLACES)).astype(np.float64)
     return float(odds.max())

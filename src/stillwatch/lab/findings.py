@@ -1,0 +1,149 @@
+"""What the cells of a curve say: value curves, forecasts against measurements, and what each defence takes away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from stillwatch.lab.configuration import MODES
+from stillwatch.lab.curve import Cell, Plan
+from stillwatch.lab.figure import Axes, Series, drawn
+from stillwatch.lab.forecast import Forecast, forecast
+from stillwatch.lab.interval import Interval, interval
+from stillwatch.lab.value import Point, Value, write_value
+from stillwatch.store.atomic import atomic_file
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Students of one kind under one defence at one size.
+
+    ``gain_cut`` is the share of the undefended passive student's gain over guessing that the defence took away, at the
+    same size; None where no undefended student was trained. ``quality_lost`` is what the defence takes from the right
+    answers that an honest user reads, in [-1, 1].
+    """
+
+    task: str
+    defence: str
+    student: str
+    mode: str
+    exchanges: int
+    seeds: int
+    accuracy: Interval
+    gain_cut: float | None
+    quality_lost: float | None
+    usd_per_point: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A forecast beside what was measured."""
+
+    task: str
+    forecast: Forecast
+    measured: float
+
+
+def rows(cells: Sequence[Cell]) -> list[Row]:
+    """Return one row for all seeds of a task, defence, student, mode and size, in the cells' order."""
+    groups: dict[tuple[str, str, str, str, int], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.task, cell.defence, cell.student, cell.mode, cell.exchanges), []).append(cell)
+    told = []
+    for (task, defence, student, mode, exchanges), same in groups.items():
+        bare = groups.get((task, "none", "passive", MODES[0], exchanges))
+        reached = interval([cell.accuracy for cell in same], same[0].problems)
+        cut = lost = None
+        if bare:
+            gain = float(np.mean([cell.accuracy for cell in bare])) - same[0].guess
+            cut = 1.0 - (reached.mean - same[0].guess) / gain if gain > 0 else None
+            lost = float(
+                np.mean([cell.answers_right for cell in bare]) - np.mean([cell.answers_right for cell in same])
+            )
+        points = 100 * (reached.mean - same[0].guess)
+        price = float(np.mean([cell.usd for cell in same])) / points if points > 0 else None
+        told.append(Row(task, defence, student, mode, exchanges, len(same), reached, cut, lost, price))
+    return told
+
+
+def values(cells: Sequence[Cell]) -> list[Value]:
+    """Return a value curve for each task, of passive students without a defence."""
+    told = []
+    for task in dict.fromkeys(cell.task for cell in cells):
+        bare = [cell for cell in _bare(cells) if cell.task == task]
+        if not bare:
+            continue
+        points = []
+        for size in sorted({cell.exchanges for cell in bare}):
+            reached = interval([cell.accuracy for cell in bare if cell.exchanges == size], bare[0].problems)
+            points.append(Point(size, reached.mean, reached.low, reached.high))
+        seeds = len({cell.seed for cell in bare})
+        teacher = float(np.mean([cell.answers_right for cell in bare]))
+        told.append(Value(task, "none", "passive", seeds, bare[0].guess, teacher, tuple(points)))
+    return told
+
+
+def judged(cells: Sequence[Cell], sizes: Sequence[int], held_out: Sequence[int], seed: int) -> list[Judged]:
+    """Return forecasts at held-out sizes, made from ``sizes`` alone, beside what was measured there."""
+    told = []
+    for task in dict.fromkeys(cell.task for cell in cells):
+        bare = [cell for cell in _bare(cells) if cell.task == task]
+        seen = [cell for cell in bare if cell.exchanges in set(sizes)]
+        kept = sorted({cell.exchanges for cell in bare} & set(held_out))
+        if len({cell.exchanges for cell in seen}) < 2 or not kept:
+            continue
+        expected = forecast(
+            [cell.exchanges for cell in seen],
+            [cell.accuracy for cell in seen],
+            seen[0].problems,
+            seen[0].guess,
+            kept,
+            np.random.default_rng([seed, 6]),
+        )
+        for entry in expected:
+            measured = [cell.accuracy for cell in bare if cell.exchanges == entry.exchanges]
+            told.append(Judged(task, entry, float(np.mean(measured))))
+    return told
+
+
+def value_plot(told: Sequence[Value]) -> str:
+    """Return the value curves as SVG."""
+    lines = [
+        Series(
+            value.task,
+            tuple(float(point.exchanges) for point in value.points),
+            tuple(point.accuracy for point in value.points),
+            tuple(point.low for point in value.points),
+            tuple(point.high for point in value.points),
+        )
+        for value in told
+    ]
+    title = "What exchanges are worth: students without a defence"
+    return drawn(Axes(title, "exchanges", "accuracy", 0.0, 1.0, logarithmic=True, percent=True), lines)
+
+
+def written(out: Path, plan: Plan, cells: Sequence[Cell], origins: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Write ``value.json``, ``value.svg`` and ``curve.json`` into ``out``, and return what the last of them holds."""
+    curves = values(cells)
+    held = {
+        "rows": [asdict(row) for row in rows(cells)],
+        "forecasts": [asdict(entry) for entry in judged(cells, plan.sizes, plan.held_out, 1)],
+        "origin": list(origins),
+        "students_missing": len(list(plan.cells())) - len(cells),
+    }
+    if curves:
+        write_value(out / "value.json", curves)
+        with atomic_file(out / "value.svg") as stream:
+            stream.write(value_plot(curves).encode())
+    with atomic_file(out / "curve.json") as stream:
+        stream.write(orjson.dumps(held, option=orjson.OPT_INDENT_2) + b"\n")
+    return held
+
+
+def _bare(cells: Sequence[Cell]) -> list[Cell]:
+    return [cell for cell in cells if (cell.defence, cell.student, cell.mode) == ("none", "passive", MODES[0])]

@@ -1,0 +1,96 @@
+"""Was this student taught by ours? The tests of provenance, run on a student of the lab and on one that was not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from stillwatch.lab.distillation import MARK_SECRET
+from stillwatch.lab.exchange import Exchange
+from stillwatch.lab.marking import lab_scheme
+from stillwatch.lab.models.language_model import LanguageModel
+from stillwatch.lab.sampling import sample
+from stillwatch.provenance.origin.question import Finding, Material
+from stillwatch.provenance.origin.registry import run
+from stillwatch.provenance.tokens import Text
+
+
+class Scored:
+    """A model of the lab as provenance asks it: probabilities of what may follow."""
+
+    def __init__(self, model: LanguageModel, name: str) -> None:
+        """Wrap a model."""
+        self._model, self.name = model, name
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens it knows."""
+        return self._model.vocabulary
+
+    def log_probabilities(self, prompt: ArrayLike, tokens: ArrayLike) -> NDArray[np.float64]:
+        """Return the log-probabilities of the next token at each place of ``tokens``, shape (tokens, vocabulary)."""
+        before, after = np.asarray(prompt, np.int64), np.asarray(tokens, np.int64)
+        if not len(after):
+            return np.zeros((0, self.vocabulary))
+        told = torch.from_numpy(np.concatenate([before, after])[None, :-1])
+        with torch.inference_mode():
+            logits = self._model.logits(told)[0, len(before) - 1 :].double()
+            return np.asarray(torch.log_softmax(logits, dim=-1).numpy(), np.float64)
+
+
+def as_texts(model: LanguageModel, exchanges: Sequence[Exchange]) -> tuple[Text, ...]:
+    """Return exchanges as token ids, without the one that ends an answer."""
+    return tuple(
+        Text(
+            np.array(model.encode_answer(exchange.answer)[:-1], np.int64),
+            np.array(model.encode_prompt(exchange.prompt), np.int64),
+            exchange.prompt,
+        )
+        for exchange in exchanges
+    )
+
+
+def origin(
+    teacher: LanguageModel,
+    suspect: LanguageModel,
+    marked: Sequence[Exchange],
+    unmarked: Sequence[Exchange],
+    prompts: Sequence[str],
+    seed: int,
+    tokens_most: int = 40,
+) -> tuple[Finding, ...]:
+    """Run all tests of provenance on a suspect that shares the teacher's tokens.
+
+    Args:
+        teacher: Ours, unmarked.
+        suspect: Who is asked.
+        marked: What was served under the lab's key; the log.
+        unmarked: The teacher's answers without the key.
+        prompts: What the suspect is asked, one answer each at temperature 1.
+        seed: Of its answers.
+        tokens_most: Of an answer.
+
+    Returns:
+        One finding a test; one that can't run says what it lacks.
+    """
+    key_id, scheme = lab_scheme(teacher.vocabulary, MARK_SECRET)
+    generator = torch.Generator().manual_seed(seed)
+    told = sample(suspect, prompts, generator=generator, tokens_most=tokens_most)
+    answers = tuple(
+        Text(np.array(tokens, np.int64), np.array(teacher.encode_prompt(prompt), np.int64), prompt)
+        for prompt, tokens in zip(prompts, told, strict=True)
+    )
+    material = Material(
+        suspect="student",
+        answers=answers,
+        prompts=as_texts(teacher, unmarked),
+        schemes={key_id: scheme},
+        teacher=Scored(teacher, "teacher"),
+        suspect_weights=Scored(suspect, "student"),
+        served={key_id: as_texts(teacher, marked)},
+        unmarked=as_texts(teacher, unmarked),
+    )
+    return run(material)
