@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 from stillwatch.gateway.redaction import Hiding, redacted
 from stillwatch.gateway.redaction_stream import EndlessEventError, StreamRedactor, redactor_of
@@ -14,6 +15,15 @@ _STREAMS = ("text/event-stream", "application/x-ndjson", "application/jsonl", "a
 
 class UncheckedError(Exception):
     """An answer from which something is to be hidden and that cannot be read: it must not be passed on."""
+
+
+@lru_cache(256)
+def _shape(content_type: str) -> str:
+    """Return whether a media type is a whole document of JSON, a stream of some, or neither ("")."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == "application/json" or media_type.endswith("+json"):
+        return "whole"
+    return "stream" if media_type in _STREAMS else ""
 
 
 class Answer:
@@ -32,13 +42,10 @@ class Answer:
 
     def __init__(self, content_type: str, content_encoding: str, hiding: Hiding, counts: bool, bytes_max: int) -> None:
         """Decide how the answer is treated."""
-        media_type = content_type.partition(";")[0].strip().lower()
-        encoding = content_encoding.strip().lower()
+        shape, encoding = _shape(content_type), content_encoding.strip().lower()
         encoded = encoding not in ("", "identity")
-        self.whole = (
-            media_type == "application/json" or media_type.endswith("+json") or (not media_type and bool(hiding))
-        )
-        streams = media_type in _STREAMS
+        self.whole = shape == "whole" or (not shape and bool(hiding) and not content_type)
+        streams = shape == "stream"
         self._hiding = hiding if self.whole or streams else Hiding()
         self._bytes_max = bytes_max
         self.decodes = bool(self._hiding) and encoded

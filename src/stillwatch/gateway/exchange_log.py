@@ -16,7 +16,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from stillwatch.exchange.pseudonym import Pseudonyms
-from stillwatch.gateway.exchange_log_files import PROMPT, TEXTS, Row, write_batch
+from stillwatch.gateway.exchange_log_files import PROMPT, TEXTS, Row, warm_up, write_batch
 
 logger = logging.getLogger("stillwatch.gateway")
 
@@ -66,8 +66,10 @@ class ExchangeLog:
         rotation: Rotation = _ROTATION,
         written: Callable[[int, int], None] = lambda _written, _lost: None,
     ) -> None:
-        """Make the folder and start the thread."""
+        """Make the folder, load what footprints need, and start the thread."""
         folder.mkdir(parents=True, exist_ok=True)
+        if footprints:
+            warm_up(pseudonyms)
         self._folder = folder
         self._pseudonyms = pseudonyms
         self._keep_text = keep_text

@@ -7,7 +7,7 @@ not read the exchanges; and whoever reads the exchanges without their texts lose
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,28 +36,42 @@ def checked(columns: Mapping[str, Any]) -> Row:
 
     Clients write what they like into requests. A row is never lost for it.
     """
-    return tuple(_fitting(columns.get(column.name), column.type) for column in EXCHANGE_COLUMNS[_FIXED:])
+    get = columns.get
+    return tuple([None if (value := get(name)) is None else fitting(value) for name, fitting in _FITTING])
 
 
-def _fitting(value: Any, kind: pa.DataType) -> Any:
-    if value is None:
+def _truth(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _whole(bits: int) -> Callable[[Any], int | None]:
+    bound = 1 << (bits - 1)
+    return lambda value: value if type(value) is int and -bound <= value < bound else None
+
+
+def _number(value: Any) -> float | None:
+    if type(value) not in (int, float) or abs(value) > 1e300 or not math.isfinite(value):
         return None
-    if pa.types.is_boolean(kind):
-        return value if isinstance(value, bool) else None
-    if isinstance(value, bool):
-        return None
-    if pa.types.is_integer(kind):
-        bound = 1 << (kind.bit_width - 1)
-        return value if isinstance(value, int) and -bound <= value < bound else None
-    if pa.types.is_floating(kind):
-        if not isinstance(value, int | float) or abs(value) > 1e300 or not math.isfinite(value):
-            return None
-        return float(value)
-    if not isinstance(value, str) or not value.strip():
+    return float(value)
+
+
+def _text(value: Any) -> str | None:
+    if not isinstance(value, str) or not value or value.isspace():
         return None
     if not value.isascii():
         value = value.encode("utf-8", "replace").decode()  # Half a surrogate pair, which only an escape can spell.
     return value if len(value) <= PROMPT_BYTES_MAX // 4 or len(value.encode()) <= PROMPT_BYTES_MAX else None
+
+
+def _fitting(kind: pa.DataType) -> Callable[[Any], Any]:
+    if pa.types.is_boolean(kind):
+        return _truth
+    if pa.types.is_integer(kind):
+        return _whole(kind.bit_width)
+    return _number if pa.types.is_floating(kind) else _text
+
+
+_FITTING = tuple((column.name, _fitting(column.type)) for column in EXCHANGE_COLUMNS[_FIXED:])
 
 
 def table_of(rows: Sequence[Row]) -> pa.Table:
@@ -97,6 +111,13 @@ def footprints_of(exchanges: pa.Table, pseudonyms: Pseudonyms) -> Iterator[tuple
     for hour in np.unique(hours).tolist():
         rows = exchanges.filter(pa.array(hours == hour))
         yield hour, fold(rows, Folding(hashes, address_prefix, hour * HOUR_US))
+
+
+def warm_up(pseudonyms: Pseudonyms) -> None:
+    """Load what the first footprints need, some seconds of work, before there are requests to keep waiting."""
+    row = ("", 0, "", *checked({"prompt": "one two three four", "client_address": "192.0.2.1", "user_agent": "x"}))
+    for _ in footprints_of(table_of([row]), pseudonyms):
+        pass
 
 
 def footprint_files(exchanges: Path) -> list[Path]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -72,12 +70,25 @@ class Metrics:
         self.reload_failures = Counter(
             "stillwatch_reload_failures", "Files that could not be loaded anew", ("what",), registry=registry
         )
-        self._children: dict[tuple[Any, ...], Any] = {}
+        self._gathered: dict[tuple[Counter, tuple[str, ...]], float] = {}
+        self._under_way = 0
 
     def count(self, counter: Counter, *labels: str, amount: float = 1.0) -> None:
-        """Add to a counter; looking its labels up costs more than adding, so that is done once."""
-        key = (id(counter), labels)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = counter.labels(*labels)
-        child.inc(amount)
+        """Add to a counter. It tells so from the next ``flush`` on: a dozen of them at every request add up."""
+        key = (counter, labels)
+        self._gathered[key] = self._gathered.get(key, 0.0) + amount
+
+    def began(self) -> None:
+        """Take note that a request is under way."""
+        self._under_way += 1
+
+    def ended(self) -> None:
+        """Take note that it no longer is."""
+        self._under_way -= 1
+
+    def flush(self) -> None:
+        """Tell Prometheus what was gathered."""
+        gathered, self._gathered = self._gathered, {}
+        for (counter, labels), amount in gathered.items():
+            (counter.labels(*labels) if labels else counter).inc(amount)
+        self.in_flight.set(self._under_way)

@@ -107,17 +107,21 @@ class StillwatchMiddleware:
         self._upkeep()
         wall = self._wall
         headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+        held, endpoint = dict(headers), endpoint_of(scope["method"], scope["path"])
+        if len(held) < len(headers) and wall.callers.ambiguous(headers):
+            await _refuse(send, problems.MALFORMED, ())
+            return
         body: bytes | None = None
-        if endpoint_of(scope["method"], scope["path"]):
+        if endpoint:
             try:
-                body = await self._body(dict(headers), receive)
+                body = await self._body(held, receive)
             except ClientLeftError:
                 return
             if body is None:
                 await _refuse(send, problems.TOO_LARGE, ())
                 return
         peer = scope["client"][0] if scope.get("client") else ""
-        admission = await wall.admit(scope["method"], scope["path"], headers, peer, body or b"", _now_us())
+        admission = await wall.admit(endpoint, held, peer, body or b"", _now_us())
         command = admission.command
         if command.refusal is not None:
             await _refuse(send, command.refusal, command.headers)

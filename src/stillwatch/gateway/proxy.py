@@ -37,6 +37,13 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+def _give_up(task: asyncio.Task[Any] | None, late: list[bool]) -> None:
+    """End a wait: ``asyncio.timeout`` for a tenth of its cost, as every request pays it."""
+    late.append(True)
+    if task is not None:
+        task.cancel()
+
+
 class BodyError(Exception):
     """A request's body that cannot be taken."""
 
@@ -114,24 +121,27 @@ class Proxy:
         """Answer one request."""
         if scope.proto != "http":
             return
-        self._wall.metrics.in_flight.inc()
+        self._wall.metrics.began()
         try:
             await self._answer(scope, protocol)
         except Exception:
             logger.exception("a request failed")
             _refuse(protocol, problems.problem(500, "failed", "Internal error", "The request could not be served."))
         finally:
-            self._wall.metrics.in_flight.dec()
+            self._wall.metrics.ended()
 
     async def _answer(self, scope: Any, protocol: Any) -> None:
         headers = scope.headers.items()
+        held = dict(headers)
         flaw = flaw_of(scope.http_version, scope.method, scope.path, headers)
+        if flaw is None and len(held) < len(headers) and self._wall.callers.ambiguous(headers):
+            flaw = problems.MALFORMED
         if flaw is not None:
             _refuse(protocol, flaw, close=True)
             return
-        held = dict(headers)
         body: bytes | AsyncIterator[bytes] | None = b""
-        streams = not endpoint_of(scope.method, scope.path)
+        endpoint = endpoint_of(scope.method, scope.path)
+        streams = not endpoint
         try:
             if not streams:
                 body = await self._body(held, protocol)
@@ -140,7 +150,7 @@ class Proxy:
             return
         peer = scope.client.rpartition(":")[0].strip("[]")
         asked = body if isinstance(body, bytes) else b""
-        admission = await self._wall.admit(scope.method, scope.path, headers, peer, asked, now_us())
+        admission = await self._wall.admit(endpoint, held, peer, asked, now_us())
         command = admission.command
         if command.refusal is not None:
             self._wall.finish(admission, command.refusal.status, _UNKNOWN, now_us())
@@ -153,7 +163,15 @@ class Proxy:
         else:
             body = self._wall.request_body(admission, asked)
         exchange = _Exchange(self._wall, self._upstream, admission, scope, protocol, self._stalled_s)
-        await exchange.run(headers, body, held.get("content-length") if streams else None)
+        known = held.get("x-forwarded-for", "") if admission.caller.trusted else ""
+        listed, forwarded = held.get("connection", ""), f"{known}, {peer}" if known else peer
+        left = admission.left_behind
+        sent = to_server(
+            self._wall.request_headers(admission, headers), left, listed, admission.reads_answer, forwarded
+        )
+        if streams and body and "content-length" in held:
+            sent.append(("content-length", held["content-length"]))
+        await exchange.run(sent, body)
 
     async def _body(self, held: dict[str, str], protocol: Any) -> bytes:
         """Return a whole request body.
@@ -166,16 +184,20 @@ class Proxy:
         stated = held.get("content-length")
         if stated is not None and int(stated) > self._body_bytes_max:
             raise BodyError(problems.TOO_LARGE)
+        task, late = asyncio.current_task(), list[bool]()
+        timer = asyncio.get_running_loop().call_later(self._body_s, _give_up, task, late)
         try:
-            async with asyncio.timeout(self._body_s):
-                if stated is not None:  # Bounded, and the server itself sees to it that it is whole.
-                    return bytes(await protocol()) if stated != "0" else b""
-                pieces = [piece async for piece in self._pieces(protocol, self._body_bytes_max)]
-                return b"".join(pieces)
-        except TimeoutError:
+            if stated is not None:  # Bounded, and the server itself sees to it that it is whole.
+                return bytes(await protocol()) if stated != "0" else b""
+            return b"".join([piece async for piece in self._pieces(protocol, self._body_bytes_max)])
+        except asyncio.CancelledError:
+            if not late or task is None or task.uncancel():
+                raise
             raise BodyError(problems.TOO_SLOW) from None
         except RuntimeError:  # What granian raises for a connection or a coding that broke.
             raise BodyError(problems.MALFORMED) from None
+        finally:
+            timer.cancel()
 
     async def _pieces(self, protocol: Any, bytes_max: int = 1 << 62) -> AsyncIterator[bytes]:
         """Yield a request body as it arrives.
@@ -213,14 +235,14 @@ class _Exchange:
         self._answer: Answer | None = None
         self._status = CLIENT_LEFT
 
-    async def run(self, headers: list[tuple[str, str]], body: Any, stated: str | None) -> None:
+    async def run(self, headers: list[tuple[str, str]], body: Any) -> None:
         """Fetch the answer and hand it on; whatever happens, the exchange is accounted for once."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         watch: list[asyncio.Future[Any]] = []
         timer = loop.call_later(_WATCH_AFTER_S, lambda: watch.append(asyncio.ensure_future(self._watch(task))))
         failure: tuple[str, Refusal] | None = None
         try:
-            await self._fetch(headers, body, stated)
+            await self._fetch(headers, body)
         except asyncio.CancelledError:
             if not self._left:
                 raise
@@ -259,7 +281,7 @@ class _Exchange:
         metrics = self._wall.metrics
         status = CLIENT_LEFT if self._left else self._status
         if self._left:
-            metrics.disconnects.inc()
+            metrics.count(metrics.disconnects)
         if failure is not None:
             kind, refusal = failure
             status = refusal.status
@@ -272,17 +294,11 @@ class _Exchange:
         tokens = self._answer.tokens() if self._answer is not None else _UNKNOWN
         self._wall.finish(self._admission, status, tokens, now_us())
 
-    async def _fetch(self, headers: list[tuple[str, str]], body: Any, stated: str | None) -> None:
-        scope, admission, wall = self._scope, self._admission, self._wall
-        passed = wall.request_headers(admission, headers)
-        known = dict(headers).get("x-forwarded-for", "") if admission.caller.trusted else ""
-        peer = scope.client.rpartition(":")[0].strip("[]")
-        sent = to_server(passed, admission.reads_answer, f"{known}, {peer}" if known else peer)
-        if stated is not None and body:
-            sent.append(("content-length", stated))
+    async def _fetch(self, headers: list[tuple[str, str]], body: Any) -> None:
+        scope, wall = self._scope, self._wall
         url = target(self._upstream.base, scope.path, scope.query_string)
         began = time.perf_counter()
-        response = await self._upstream.ask(scope.method, url, sent, body)
+        response = await self._upstream.ask(scope.method, url, headers, body)
         wall.metrics.upstream_s.observe(time.perf_counter() - began)
         try:
             await self._pass_on(response)

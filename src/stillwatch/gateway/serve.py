@@ -19,6 +19,7 @@ _COUNTING = "PROMETHEUS_MULTIPROC_DIR"
 _HEADER_BYTES_MAX = 128 << 10
 _HEADER_MS_MAX = 15_000
 _STOP_S_MAX = 600
+_COLLECTIONS = (20_000, 20, 50)  # Requests leave few cycles behind, and rows of the log wait by the ten thousand.
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +83,27 @@ class ServeSettings:
 
 def application(environment: Mapping[str, str] = os.environ) -> Any:
     """Return the application of one worker; granian calls this in each."""
+    import gc
     import sys
 
     from stillwatch.gateway.metrics import Metrics
     from stillwatch.gateway.proxy import Proxy
-    from stillwatch.gateway.wall import open_wall
+    from stillwatch.gateway.wall import Wall, open_wall
 
     settings = ServeSettings.of_json(environment[_SETTINGS])
     # A batch of the log is written in a thread. Requests must not wait five milliseconds for it to let go.
     sys.setswitchinterval(0.0005)
+
+    def opens() -> Wall:
+        wall = open_wall(settings.wall, Metrics())
+        gc.collect()
+        gc.freeze()  # What is there now stays; looking through it again and again would stop requests.
+        gc.set_threshold(*_COLLECTIONS)
+        return wall
+
     return Proxy(
         settings.upstream,
-        lambda: open_wall(settings.wall, Metrics()),
+        opens,
         settings.wall.body_bytes_max,
         settings.body_s,
         settings.stalled_s,

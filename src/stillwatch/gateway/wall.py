@@ -10,7 +10,7 @@ import logging
 import secrets
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ import numpy as np
 from stillwatch.exchange.formats.messages import request_columns
 from stillwatch.exchange.pseudonym import Pseudonyms, load_key
 from stillwatch.gateway.answers import Answer
-from stillwatch.gateway.facts import Caller, Callers, endpoint_of, request_of, wants_object
+from stillwatch.gateway.facts import Caller, Callers, request_of, wants_object
 from stillwatch.gateway.marking import MARK_HEADER, MarkStyle, marked
 from stillwatch.gateway.metrics import Metrics
 from stillwatch.gateway.redaction import Hiding, parsed, written
@@ -53,6 +53,7 @@ class Admission:
         body: The parsed request, empty where it is no object.
         at_us: Arrival.
         user_agent: As the client names itself.
+        left_behind: Header fields that the model server may not see.
     """
 
     command: Command
@@ -61,6 +62,7 @@ class Admission:
     body: dict[str, Any]
     at_us: int
     user_agent: str = ""
+    left_behind: frozenset[str] = frozenset()
 
     @property
     def hiding(self) -> Hiding:
@@ -123,27 +125,23 @@ class Wall:
         self._number = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def admit(
-        self, method: str, path: str, headers: Sequence[tuple[str, str]], peer: str, body: bytes, now_us: int
-    ) -> Admission:
+    async def admit(self, endpoint: str, held: Mapping[str, str], peer: str, body: bytes, now_us: int) -> Admission:
         """Decide on a request.
 
         Args:
-            method: In capitals.
-            path: Percent-decoded.
-            headers: Names in lower case.
+            endpoint: What ``endpoint_of`` says of method and path.
+            held: Header fields, names in lower case.
             peer: Address at the other end of the connection.
             body: Of a request to a model; empty for others, whose bodies nobody looks into.
             now_us: The present, in microseconds since 1970.
         """
-        endpoint = endpoint_of(method, path)
         asked: dict[str, Any] = {}
         if endpoint and body:
             try:
                 asked = wants_object(parsed(body))
             except ValueError:
                 asked = {}  # The model server will say so better than we can.
-        caller = self.callers.of(headers, peer)
+        caller = self.callers.of(held, peer)
         request = request_of(caller, asked, len(body), now_us)
         began = time.perf_counter()
         if self._counters is None:
@@ -152,8 +150,8 @@ class Wall:
             command = await self._decider.decide_async(request, now_us, self._counters)
         self.metrics.decision_s.observe(time.perf_counter() - began)
         self._count(command)
-        agent = next((value for name, value in headers if name == "user-agent"), "")
-        return Admission(command, caller, endpoint, asked, now_us, agent)
+        left = self.callers.left_behind(held, caller.trusted)
+        return Admission(command, caller, endpoint, asked, now_us, held.get("user-agent", ""), left)
 
     def _count(self, command: Command) -> None:
         metrics = self.metrics
@@ -167,7 +165,8 @@ class Wall:
 
     def request_headers(self, admission: Admission, headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return the header fields that go to the model server, the mark's among them."""
-        passed = [pair for pair in self.callers.passed_on(headers, admission.caller) if not pair[0].startswith(_OURS)]
+        left = admission.left_behind
+        passed = [pair for pair in headers if pair[0] not in left and not pair[0].startswith(_OURS)]
         if admission.command.mark_key:
             passed.append((MARK_HEADER, admission.command.mark_key))
         return passed
@@ -236,6 +235,7 @@ class Wall:
             self.metrics.log_pending.set(self._log.pending)
         source = self._decider.standings
         source.poll(now_us)
+        self.metrics.flush()
         table: Any = getattr(source, "standings", source)
         self.metrics.standings.set(len(table))
         if (error := getattr(source, "error", "")) != self._standings_error:
@@ -273,6 +273,7 @@ class Wall:
         """Write what is left of the log, and the counters; blocks until that is done."""
         if self._log is not None:
             self._log.close()
+        self.metrics.flush()
         self.save(now_us)
 
 
