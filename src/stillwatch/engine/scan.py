@@ -15,13 +15,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stillwatch import __version__
+from stillwatch.campaign.baseline import Baseline
 from stillwatch.campaign.population import Population
 from stillwatch.case.assembly import Finding, campaign, instant, look_alikes
+from stillwatch.case.calibration_counts import calibration
 from stillwatch.case.campaign_case import Campaign, Scan
 from stillwatch.engine.periods import Period, Periods, Running
-from stillwatch.engine.profiles import profiles
+from stillwatch.engine.profiles import as_known_at, profiles, with_bans
 from stillwatch.engine.replay import Looks, with_profile
+from stillwatch.engine.steps import StepClock, Watch
+from stillwatch.evidence.baseline import Habits
 from stillwatch.exchange.accounts import read_accounts
+from stillwatch.exchange.bans import read_bans
 from stillwatch.exchange.batch import Part
 from stillwatch.exchange.discovery import discover
 from stillwatch.exchange.duplicates import Duplicates
@@ -49,6 +54,8 @@ class Request:
         assume_utc: Take times without a zone as UTC.
         level: The false-discovery level, in (0, 1).
         step_hours: How far apart the looks are; a divisor of 24.
+        bans: The bans file, or None.
+        baseline: What was learnt from history, or None: the shipped limits.
     """
 
     paths: tuple[str, ...]
@@ -58,6 +65,8 @@ class Request:
     assume_utc: bool = False
     level: float = 0.05
     step_hours: int = STEP_HOURS
+    bans: Path | None = None
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +90,7 @@ def scan(
     quarantine: Quarantine,
     now: dt.datetime,
     progress: Progress,
+    watch: Watch | None = None,
 ) -> Outcome:
     """Read the logs, look at the end of each step, and put together what was found.
 
@@ -90,40 +100,62 @@ def scan(
         quarantine: Takes the bad rows.
         now: The present, with a zone: later rows are refused.
         progress: Is told how it goes.
+        watch: Is told each step as soon as its look is done.
 
     Raises:
         SourceError: If a source cannot be read.
         StrictError: If the quarantine is strict and there is a bad row.
     """
     begun = time.monotonic()
-    profile, absent = None, list(_absent(request))
-    if request.accounts is not None:
-        table = read_accounts(request.accounts, assume_utc=request.assume_utc, quarantine=quarantine)
-        profile = profiles(table, pseudonyms)
-        absent += [(c.name, c.absence) for c in ACCOUNT_COLUMNS if c.name not in table.column_names]
-    else:
-        absent += [(c.name, c.absence) for c in ACCOUNT_COLUMNS if not c.required]
-    running, looks, known = Running(), Looks(request.level), Duplicates()
-    history = _periods(request.history, request, pseudonyms, quarantine, now, progress, "history", known)
-    reading = _periods(request.paths, request, pseudonyms, quarantine, now, progress, "exchanges", known)
+    profile, absent = known_of_accounts(request, pseudonyms, quarantine)
+    # Named bans stand in for the status codes that failover would be read from.
+    absent = [each for each in (*_absent(request), *absent) if each[0] != "status" or request.bans is None]
+    level = request.level if request.baseline is None else request.baseline.level(request.level)
+    running, looks, known = Running(), Looks(level), Duplicates()
+    clock = StepClock(looks)
+    history = periods_of(request.history, request, pseudonyms, quarantine, now, progress, "history", known)
+    reading = periods_of(request.paths, request, pseudonyms, quarantine, now, progress, "exchanges", known)
     # Period by period over both: what a look sees happened before it, whichever source tells it.
     seen = merge(((period, False) for period in history), ((period, True) for period in reading), key=_when)
     under_way = False
     for _, together in groupby(seen, key=_when):
         for period, is_new in together:
+            clock.begin()
             running.add(period)
+            clock.merged(period.footprints)
             under_way |= is_new
         if under_way:
-            looks.look(with_profile(running.footprints(), profile), period.end_us)
+            known_then = as_known_at(profile, period.end_us)
+            looks.look(with_profile(running.footprints(), known_then), period.end_us)
+            step = clock.looked(period.end_us)
+            if watch is not None:
+                watch(step)
             progress(f"looked at what was seen until {instant(period.end_us):%d %B %Y, %H:%M}", 0)
+        else:
+            clock.skip()
     return _outcome(request, (history, reading), looks, quarantine, absent, now, begun)
+
+
+def known_of_accounts(
+    request: Request, pseudonyms: Pseudonyms, quarantine: Quarantine
+) -> tuple[pa.Table | None, list[tuple[str, str]]]:
+    """Return what accounts file and bans file say of the accounts, and the columns that are absent with their cost."""
+    profile, absent = None, [(c.name, c.absence) for c in ACCOUNT_COLUMNS if not c.required]
+    if request.accounts is not None:
+        table = read_accounts(request.accounts, assume_utc=request.assume_utc, quarantine=quarantine)
+        profile = profiles(table, pseudonyms)
+        absent = [(c.name, c.absence) for c in ACCOUNT_COLUMNS if c.name not in table.column_names]
+    if request.bans is not None:
+        bans = read_bans(request.bans, assume_utc=request.assume_utc, quarantine=quarantine)
+        profile = with_bans(profile, bans)
+    return profile, absent
 
 
 def _when(each: tuple[Period, bool]) -> int:
     return each[0].begin_us
 
 
-def _periods(
+def periods_of(
     paths: Sequence[str],
     request: Request,
     pseudonyms: Pseudonyms,
@@ -133,6 +165,7 @@ def _periods(
     what: str,
     known: Duplicates,
 ) -> Periods:
+    """Return the periods of some paths, each as long as a step, read as ``request`` says."""
     found: Sequence[Part] = ()
     if paths:
         found = parts(discover(paths), now=now, mapping=request.mapping, assume_utc=request.assume_utc)
@@ -155,7 +188,11 @@ def _outcome(
     last = looks.last
     population = None if last is None else last.population
     models = {number: name for periods in read for number, name in periods.models.items()}
-    cases = {} if population is None else _campaigns(looks, population, models)
+    learnt = request.baseline
+    habits = () if learnt is None else learnt.habits
+    cases = {} if population is None else _campaigns(looks, population, models, habits)
+    offset = 0.0 if learnt is None else learnt.communities.offset_nats
+    calibrated = None if last is None else calibration(last, looks.campaign >= 0, habits, offset)
     footprints = None if population is None else population.footprints
     score = np.zeros(0) if last is None else last.score.copy()
     for number, case in cases.items():
@@ -177,12 +214,15 @@ def _outcome(
         campaigns=tuple(sorted(cases.values(), key=lambda each: (-each.exchanges, each.campaign_id))),
         look_alikes=() if last is None else look_alikes(last, looks.campaign >= 0),
         seconds=time.monotonic() - begun,
+        calibration=calibrated,
     )
     account_id = pa.array([], pa.string()) if footprints is None else footprints.account_id.cast(pa.string())
     return Outcome(result, account_id, score)
 
 
-def _campaigns(looks: Looks, population: Population, models: dict[int, str]) -> dict[int, Campaign]:
+def _campaigns(
+    looks: Looks, population: Population, models: dict[int, str], habits: tuple[Habits, ...]
+) -> dict[int, Campaign]:
     """Return the case of each campaign that has accounts, by its number in the looks."""
     cases = {}
     for number, found in enumerate(looks.found):
@@ -190,5 +230,5 @@ def _campaigns(looks: Looks, population: Population, models: dict[int, str]) -> 
         if member.any():
             name = f"{instant(found.first_flagged_us):%Y%m%d}-{number + 1:02d}"
             finding = Finding(name, member, looks.flagged_at_us, *found.evidence)
-            cases[number] = campaign(finding, population, models)
+            cases[number] = campaign(finding, population, models, habits)
     return cases

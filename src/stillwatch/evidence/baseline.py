@@ -109,24 +109,36 @@ def learn(footprints: Footprints, prior: Benign = BENIGN) -> tuple[Habits, ...]:
     value = log_rate(footprints)
     kind = reference(value, kinds(footprints, b.kind_accounts_least), b.kind_accounts_least)
     excess = (value - kind.median) / np.maximum(kind.spread, b.volume_spread_least)
-    everyone = _habits(None, footprints, excess, b)
+    laws = {name: ShareLaw(getattr(b, f"{name}_share"), getattr(b, f"{name}_concentration")) for name, _ in _SHARES}
+    everyone, laws = _habits(None, footprints, excess, b, laws)
     found = [everyone]
     for name, rows in rows_by_kind(footprints).items():
         if KIND_ACCOUNTS_LEAST <= len(rows) < len(footprints):
-            found.append(_habits(name, footprints.take(rows), excess[rows], everyone.benign))
+            found.append(_habits(name, footprints.take(rows), excess[rows], everyone.benign, laws)[0])
     return tuple(found)
 
 
-def _habits(kind: Kind | None, footprints: Footprints, excess: NDArray[np.float64], prior: Benign) -> Habits:
+def _habits(
+    kind: Kind | None,
+    footprints: Footprints,
+    excess: NDArray[np.float64],
+    prior: Benign,
+    laws: Mapping[str, ShareLaw],
+) -> tuple[Habits, dict[str, ShareLaw]]:
+    """Return the habits of one kind of account, and the laws of shares as they were fitted.
+
+    The centre of a law says where most accounts are; how far its tail reaches it cannot say, since there campaigns and
+    odd honest accounts look alike. So a law may be found to reach further than the prior's, and never less far.
+    """
     limits: dict[str, float] = {}
     learnt: dict[str, int] = {}
+    fitted = dict(laws)
     for name, count in _SHARES:
         successes, trials = count(footprints)
         known = int((trials >= TRIALS_LEAST).sum())
         if known >= LEARN_ACCOUNTS_LEAST:
-            start = ShareLaw(getattr(prior, f"{name}_share"), getattr(prior, f"{name}_concentration"))
-            law = fit_shares(successes, trials, start)
-            least = min(law.concentration, start.concentration)
+            fitted[name] = law = fit_shares(successes, trials, laws[name])
+            least = min(law.concentration, getattr(prior, f"{name}_concentration"))
             limits |= {f"{name}_share": law.mean, f"{name}_concentration": least}
             learnt |= {f"{name}_share": known, f"{name}_concentration": known}
     for name, values, quantile, least, most in _of_each(footprints, prior):
@@ -138,7 +150,7 @@ def _habits(kind: Kind | None, footprints: Footprints, excess: NDArray[np.float6
     if known >= LEARN_ACCOUNTS_LEAST:
         limits["volume_freedom"], learnt["volume_freedom"] = min(fit_freedom(excess), prior.volume_freedom), known
     rounded = {name: float(f"{limit:.4g}") for name, limit in limits.items()}
-    return Habits(kind, len(footprints), with_limits(prior, rounded), tuple(sorted(learnt.items())))
+    return Habits(kind, len(footprints), with_limits(prior, rounded), tuple(sorted(learnt.items()))), fitted
 
 
 def with_limits(benign: Benign, limits: Mapping[str, float]) -> Benign:

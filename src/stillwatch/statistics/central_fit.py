@@ -14,7 +14,7 @@ CENSORED_SHARE = 0.1  # Of the accounts: of so many with the greatest shares onl
 TRIALS_MOST = 32  # More of one account say little more of how accounts differ.
 TRIALS_LEAST = 8
 _NO_CHANCE = -1e4  # Finite, so that nothing of it becomes NaN.
-PRIOR_ACCOUNTS = 10.0  # What the law that the fit begins with counts for.
+PRIOR_ACCOUNTS = 2.0  # What the law that the fit begins with counts for.
 
 
 @dataclass(frozen=True, slots=True)
