@@ -77,8 +77,6 @@ def test_hugging_face_s_detector_agrees_pair_by_pair_but_counts_some_coins_twice
             assert scheme.scores(everything.contexts, everything.tokens).sum() == case["green"]
         else:
             surplus += case["scored"] - detect(scheme, [text]).pairs
-        if case["unique"] and not own and width == 1:
-            assert detect(scheme, [text]).total == case["green"]
     assert surplus > 50  # Its n-grams differ in tokens that the function does not read.
 
 

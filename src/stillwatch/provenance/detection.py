@@ -71,16 +71,15 @@ def detect(
     everything = pairs_of(bodies, scheme.width, scheme.start, prompts)
     judged = everything.take(first_of_context(everything, by_text=True)) if scheme.marks_first_only else everything
     judged = distinct(scheme, judged)
-    total, log_p = scheme.log_tail(judged.contexts, judged.tokens)
-    summed = scheme.weighted(judged.contexts, judged.tokens, np.ones(len(judged)))
+    found = scheme.judged(judged.contexts, judged.tokens)
     return Detection(
         card=scheme.card,
         key_id=key_id,
         tokens=sum(map(len, bodies)),
         pairs=len(judged),
         repeats=len(everything) - len(judged),
-        total=total,
-        log_p=log_p,
-        z=summed.z,
-        log_p_bound=float(log_sub_gaussian_tail(summed.z)),
+        total=found.total,
+        log_p=found.log_p,
+        z=found.z,
+        log_p_bound=float(log_sub_gaussian_tail(found.z)),
     )

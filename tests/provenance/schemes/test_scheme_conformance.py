@@ -67,7 +67,10 @@ def test_weighted_sums_are_linear_and_their_proxy_quadratic(maker: SchemeMaker) 
     weights = np.random.default_rng(3).normal(size=200)
     once, thrice = (scheme.weighted(contexts, tokens, factor * weights) for factor in (1.0, 3.0))
     assert np.isclose(thrice.total, 3 * once.total) and np.isclose(thrice.variance, 9 * once.variance)
-    assert np.isclose(once.total, weights @ scheme.centred(contexts, tokens))
+    assert np.isclose(once.total, (weights * scheme.keyed(contexts)) @ scheme.centred(contexts, tokens))
+    even = distinct(scheme, Pairs(contexts, tokens, tokens, tokens))
+    plain = scheme.weighted(even.contexts, even.tokens, np.ones(len(even)))
+    assert np.isclose(scheme.judged(even.contexts, even.tokens).z, plain.z)
     assert np.isclose(thrice.z, once.z)
     assert scheme.weighted(contexts[:0], tokens[:0], weights[:0]).z == 0
 
@@ -82,7 +85,7 @@ def test_bounds_hold_over_keys(maker: SchemeMaker, seed: int) -> None:
         contexts, tokens = pairs(seed, 150, scheme.width)
         weights = np.random.default_rng(seed).exponential(size=150)
         once = distinct(scheme, Pairs(contexts, tokens, tokens, tokens))
-        _, log_p = scheme.log_tail(once.contexts, once.tokens)
+        log_p = scheme.judged(once.contexts, once.tokens).log_p
         below_tail += log_p <= np.log(0.05)
         below_bound += -0.5 * max(scheme.weighted(contexts, tokens, weights).z, 0) ** 2 <= np.log(0.05)
     assert below_tail < 21 and below_bound < 12

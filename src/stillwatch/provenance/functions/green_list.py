@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stillwatch.provenance.functions.mersenne import seeded, shuffled_head, tempered_block
+from stillwatch.provenance.functions.mersenne import remainders, seeded, shuffled_head, tempered_block
 from stillwatch.statistics.compiled import compiled
 
 VERSION = "transformers-5.23-cpu-mt19937"
@@ -46,7 +47,27 @@ def own_token_seeds(key: int, windows: NDArray[np.int64]) -> NDArray[np.uint64]:
         products = np.int64(key) * values * values[:, -1:]
     least = products.min(axis=1)
     # The processor takes the remainder by 2**64 - 1, which moves negative numbers up by that much.
-    return np.where(least < 0, least.astype(np.uint64) - np.uint64(1), least.astype(np.uint64))
+    return np.asarray(np.where(least < 0, least.astype(np.uint64) - np.uint64(1), least.astype(np.uint64)), np.uint64)
+
+
+@compiled
+def _one_is_green(
+    seed: np.uint64, token: np.int64, vocabulary: int, favoured: int, work: tuple[Any, Any, NDArray[np.int64]]
+) -> bool:
+    """Follow one token through the swaps, without a list."""
+    state, block, rests = work
+    seeded(state, seed)
+    at = token
+    for first in range(0, min(favoured, vocabulary - 1), _WORDS):
+        tempered_block(state, block)
+        remainders(block, first, vocabulary, rests)
+        for place in range(first, min(first + _WORDS, favoured, vocabulary - 1)):
+            other = place + rests[place - first]
+            if other == at:
+                return True
+            if place == at:
+                at = other
+    return bool(at < favoured)
 
 
 @compiled
@@ -56,38 +77,35 @@ def _green(
     found = np.zeros(len(tokens), np.bool_)
     state = np.empty(_WORDS, np.uint32)
     block = np.empty(_WORDS, np.uint32)
-    order = np.arange(vocabulary).astype(np.int32)
-    where = np.empty(vocabulary, np.bool_)
-    others = np.empty(favoured, np.int32)
+    rests = np.empty(_WORDS, np.int64)
+    # Who stands where, and for which list that was written: lists need not be put back in order between seeds.
+    holder, written = np.empty(vocabulary, np.int32), np.full(vocabulary, np.int32(-1), np.int32)
+    listed = np.full(vocabulary, np.int32(-1), np.int32)
+    steps = min(favoured, vocabulary - 1)
     for group in range(len(starts) - 1):
         begin, end = starts[group], starts[group + 1]
-        seeded(state, seeds[begin])
-        steps = min(favoured, vocabulary - 1)
-        for place in range(steps):
-            at = place % _WORDS
-            if at == 0:
-                tempered_block(state, block)
-            other = place + np.int64(block[at] % np.uint32(vocabulary - place))
-            others[place] = other
-            held = order[place]
-            order[place] = order[other]
-            order[other] = held
         if end - begin == 1:
-            # Following one token through the swaps is cheaper than marking a whole list.
-            for place in range(favoured):
-                if order[place] == tokens[begin]:
-                    found[begin] = True
-                    break
-        else:
-            where[:] = False
-            for place in range(favoured):
-                where[order[place]] = True
-            for pair in range(begin, end):
-                token = tokens[pair]
-                found[pair] = token < vocabulary and where[token]
-        for place in range(steps):
-            order[place] = place
-            order[others[place]] = others[place]
+            token = tokens[begin]
+            green = token < vocabulary and _one_is_green(
+                seeds[begin], token, vocabulary, favoured, (state, block, rests)
+            )
+            found[begin] = green
+            continue
+        stamp = np.int32(group)
+        seeded(state, seeds[begin])
+        for first in range(0, steps, _WORDS):
+            tempered_block(state, block)
+            remainders(block, first, vocabulary, rests)
+            for place in range(first, min(first + _WORDS, steps)):
+                other = place + rests[place - first]
+                here = holder[place] if written[place] == stamp else np.int32(place)
+                there = holder[other] if written[other] == stamp else np.int32(other)
+                listed[there] = stamp
+                holder[other] = here
+                written[other] = stamp
+        for pair in range(begin, end):
+            token = tokens[pair]
+            found[pair] = token < vocabulary and listed[token] == stamp
     return found
 
 

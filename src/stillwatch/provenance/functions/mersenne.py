@@ -36,14 +36,15 @@ def seeded(state: NDArray[np.uint32], seed: np.uint64) -> None:
 
 @compiled
 def _turned(state: NDArray[np.uint32]) -> None:
-    for word in range(_WORDS):
-        following = word + 1 if word + 1 < _WORDS else 0
-        middle = word + _MIDDLE if word + _MIDDLE < _WORDS else word + _MIDDLE - _WORDS
-        joined = (state[word] & _UPPER) | (state[following] & _LOWER)
-        turned = state[middle] ^ (joined >> _U1)
-        if joined & _U1:
-            turned = turned ^ _TWIST
-        state[word] = turned
+    # Three runs without a condition on the place: compilers make wide instructions of the first two.
+    for word in range(_WORDS - _MIDDLE):
+        joined = (state[word] & _UPPER) | (state[word + 1] & _LOWER)
+        state[word] = state[word + _MIDDLE] ^ (joined >> _U1) ^ ((joined & _U1) * _TWIST)
+    for word in range(_WORDS - _MIDDLE, _WORDS - 1):
+        joined = (state[word] & _UPPER) | (state[word + 1] & _LOWER)
+        state[word] = state[word + _MIDDLE - _WORDS] ^ (joined >> _U1) ^ ((joined & _U1) * _TWIST)
+    joined = (state[_WORDS - 1] & _UPPER) | (state[0] & _LOWER)
+    state[_WORDS - 1] = state[_MIDDLE - 1] ^ (joined >> _U1) ^ ((joined & _U1) * _TWIST)
 
 
 @compiled
@@ -56,6 +57,23 @@ def tempered_block(state: NDArray[np.uint32], block: NDArray[np.uint32]) -> None
         value = value ^ ((value << _U7) & _TEMPER_1)
         value = value ^ ((value << _U15) & _TEMPER_2)
         block[word] = value ^ (value >> _U18)
+
+
+@compiled
+def remainders(block: NDArray[np.uint32], first: int, size: int, found: NDArray[np.int64]) -> None:
+    """Write each output of a block, modulo the number of places left in a shuffle of ``size``, to ``found``.
+
+    Division in double precision is right to one unit for 32-bit numbers, and is mended; it is several times faster
+    than the processor's own remainder.
+
+    Args:
+        first: The place in the shuffle that the block's first output is for.
+    """
+    for word in range(min(_WORDS, size - first)):
+        left = np.int64(size - first - word)
+        value = np.int64(block[word])
+        rest = value - np.int64(np.float64(value) / np.float64(left)) * left
+        found[word] = rest + left if rest < 0 else rest - left if rest >= left else rest
 
 
 @compiled

@@ -44,14 +44,13 @@ class Radioactivity:
             pairs = distinct(scheme, everything)
             if not len(pairs):
                 return no_data(CARD, f"No answer is longer than the mark's context of {scheme.width} tokens.")
-            total, log_p = scheme.log_tail(pairs.contexts, pairs.tokens)
-            summed = scheme.weighted(pairs.contexts, pairs.tokens, np.ones(len(pairs)))
+            found = scheme.judged(pairs.contexts, pairs.tokens)
             measured = {
-                "total": total,
+                "total": found.total,
                 "repeats_left_out": float(len(everything) - len(pairs)),
-                "log_p_bound": float(log_sub_gaussian_tail(summed.z)),
+                "log_p_bound": float(log_sub_gaussian_tail(found.z)),
             }
-            lines.append(Line(key_id, summed.z, log_p, log_p, len(pairs), measured))
+            lines.append(Line(key_id, found.z, found.log_p, found.log_p, len(pairs), measured))
         return keyed_finding(CARD, lines, "distinct pairs of the suspect's answers")
 
 

@@ -13,6 +13,7 @@ from stillwatch.provenance.pairs import Start, summed_squares
 from stillwatch.provenance.schemes.scheme import (
     Floats,
     Integers,
+    Judged,
     Scheme,
     SchemeCard,
     SchemeMaker,
@@ -93,15 +94,23 @@ class GreenList:
         """Return the lower 32 bits of the seeds, shape (pairs, 1): torch keeps no more, and windows share seeds."""
         return (self._seeds(contexts, tokens) & np.uint64(0xFFFF_FFFF)).astype(np.int64)[:, None]
 
+    def keyed(self, contexts: Integers) -> NDArray[np.bool_]:
+        """Return False where the seed is 0 whatever the key: after token 0 under ``lefthash``, seeds being products."""
+        if self.card.id == OWN.id:
+            return np.ones(len(contexts), np.bool_)
+        return np.asarray(contexts[:, -1] != 0, np.bool_)
+
     def scores(self, contexts: Integers, tokens: Integers) -> Floats:
         """Return 1 for green tokens, else 0."""
         seeds = self._seeds(contexts, tokens)
         return green_list.is_green(seeds, tokens, self.vocabulary, self.favoured).astype(np.float64)
 
-    def log_tail(self, contexts: Integers, tokens: Integers) -> tuple[float, float]:
-        """Return the number of green tokens and the log of its binomial tail."""
+    def judged(self, contexts: Integers, tokens: Integers) -> Judged:
+        """Return the number of green tokens with its binomial tail."""
         total = float(self.scores(contexts, tokens).sum())
-        return total, log_binomial_tail(round(total), len(tokens), self.rate)
+        spread = max(len(tokens) * self.proxy, 1e-300) ** 0.5
+        log_p = log_binomial_tail(round(total), len(tokens), self.rate)
+        return Judged(total, log_p, (total - len(tokens) * self.rate) / spread if len(tokens) else 0.0)
 
     def centred(self, contexts: Integers, tokens: Integers) -> Floats:
         """Return the scores less the rate."""
@@ -109,6 +118,7 @@ class GreenList:
 
     def weighted(self, contexts: Integers, tokens: Integers, weights: Floats) -> WeightedSum:
         """Return the weighted sum of centred scores; its proxy counts repeated coins as one."""
+        weights = np.where(self.keyed(contexts), weights, 0.0)
         total = float(weights @ self.centred(contexts, tokens))
         return WeightedSum(total, self.proxy * summed_squares(self.reads(contexts, tokens), tokens, weights))
 

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from stillwatch.provenance.pairs import Start
 from stillwatch.provenance.schemes.scheme import (
     Floats,
     Integers,
+    Judged,
     SchemeCard,
     WeightedSum,
     independent_sum,
@@ -42,14 +44,20 @@ class Gumbel:
         """Return the contexts."""
         return contexts
 
+    def keyed(self, contexts: Integers) -> NDArray[np.bool_]:
+        """Return that all are."""
+        return np.ones(len(contexts), np.bool_)
+
     def scores(self, contexts: Integers, tokens: Integers) -> Floats:
         """Return -log(1 - uniform) of each pair."""
         return np.asarray(-np.log1p(-self.uniforms(contexts, tokens)), np.float64)
 
-    def log_tail(self, contexts: Integers, tokens: Integers) -> tuple[float, float]:
-        """Return the sum of scores and the log of its exact Gamma tail."""
-        total = float(self.scores(contexts, tokens).sum())
-        return total, log_gamma_tail(total, len(tokens))
+    def judged(self, contexts: Integers, tokens: Integers) -> Judged:
+        """Return the sum of scores with its exact Gamma tail."""
+        drawn = self.uniforms(contexts, tokens)
+        total = float(-np.log1p(-drawn).sum())
+        z = float(ndtri(np.clip(drawn, _LEAST, 1 - _LEAST)).sum()) / max(len(tokens), 1) ** 0.5
+        return Judged(total, log_gamma_tail(total, len(tokens)), z)
 
     def centred(self, contexts: Integers, tokens: Integers) -> Floats:
         """Return the normal score of each pair's uniform."""

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtri
 
@@ -16,6 +17,7 @@ from stillwatch.provenance.pairs import Start
 from stillwatch.provenance.schemes.scheme import (
     Floats,
     Integers,
+    Judged,
     Scheme,
     SchemeCard,
     SchemeMaker,
@@ -77,15 +79,20 @@ class DualGumbel:
         """Return the contexts."""
         return contexts
 
+    def keyed(self, contexts: Integers) -> NDArray[np.bool_]:
+        """Return that all are."""
+        return np.ones(len(contexts), np.bool_)
+
     def scores(self, contexts: Integers, tokens: Integers) -> Floats:
         """Return the weighted -log(1 - uniform) of each pair under both keys."""
         first, second = self._both(contexts, tokens)
         return np.asarray(-(1 - self.share_b) * np.log1p(-first) - self.share_b * np.log1p(-second), np.float64)
 
-    def log_tail(self, contexts: Integers, tokens: Integers) -> tuple[float, float]:
-        """Return the sum of scores and a bound on its tail."""
+    def judged(self, contexts: Integers, tokens: Integers) -> Judged:
+        """Return the sum of scores with a bound on its tail."""
         total = float(self.scores(contexts, tokens).sum())
-        return total, log_two_gammas_tail(total, len(tokens), self.share_b)
+        z = float(self.centred(contexts, tokens).sum()) / max(len(tokens), 1) ** 0.5
+        return Judged(total, log_two_gammas_tail(total, len(tokens), self.share_b), z)
 
     def centred(self, contexts: Integers, tokens: Integers) -> Floats:
         """Return the standard normal mix of both keys' normal scores."""

@@ -78,6 +78,21 @@ class WeightedSum:
         return self.total / self.variance**0.5 if self.variance > 0 else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What distinct pairs add up to.
+
+    Attributes:
+        total: Of the usual scores.
+        log_p: Nats: log of the chance of such a total or a larger one where no mark is, or a bound on it.
+        z: The plain sum of centred scores over the root of its proxy.
+    """
+
+    total: float
+    log_p: float
+    z: float
+
+
 class Scheme(Protocol):
     """One mark under one key, its secrets hidden from every text form."""
 
@@ -107,14 +122,14 @@ class Scheme(Protocol):
         Pairs that agree in it and in the token have one and the same coin, and must count once.
         """
 
+    def keyed(self, contexts: Integers) -> NDArray[np.bool_]:
+        """Return which contexts have coins that depend on the key, shape (pairs,); others say nothing about it."""
+
     def scores(self, contexts: Integers, tokens: Integers) -> Floats:
         """Return the usual score of each pair, shape (pairs,): larger for what the mark favours."""
 
-    def log_tail(self, contexts: Integers, tokens: Integers) -> tuple[float, float]:
-        """Return the total of distinct pairs, and the log of the chance of one at least as large without a mark.
-
-        Distinct means distinct in what the function reads: see ``distinct``.
-        """
+    def judged(self, contexts: Integers, tokens: Integers) -> Judged:
+        """Return what distinct pairs add up to; distinct in what the function reads: see ``distinct``."""
 
     def weighted(self, contexts: Integers, tokens: Integers, weights: Floats) -> WeightedSum:
         """Return the sum of weights times centred scores over distinct pairs.
@@ -157,5 +172,6 @@ def independent_sum(scheme: Scheme, contexts: Integers, tokens: Integers, weight
 
 
 def distinct(scheme: Scheme, pairs: Pairs) -> Pairs:
-    """Return the first of all pairs that share one coin of the scheme."""
+    """Return the first of all pairs that share one coin of the scheme, and none whose coin is the same for all keys."""
+    pairs = pairs.take(scheme.keyed(pairs.contexts))
     return pairs.take(first_rows(scheme.reads(pairs.contexts, pairs.tokens), pairs.tokens))

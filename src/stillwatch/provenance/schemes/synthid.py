@@ -19,6 +19,7 @@ from stillwatch.provenance.pairs import Start
 from stillwatch.provenance.schemes.scheme import (
     Floats,
     Integers,
+    Judged,
     Scheme,
     SchemeCard,
     SchemeMaker,
@@ -81,6 +82,10 @@ class SynthId:
         """Return the contexts."""
         return contexts
 
+    def keyed(self, contexts: Integers) -> NDArray[np.bool_]:
+        """Return that all are."""
+        return np.ones(len(contexts), np.bool_)
+
     def scores(self, contexts: Integers, tokens: Integers) -> Floats:
         """Return the weighted mean of each pair's coins, in [0, 1] for equal weights."""
         drawn = g_values.g_values(self.keys, contexts, tokens, self.coins)
@@ -96,13 +101,13 @@ class SynthId:
         total = float(read @ (self.coins - self.rate))
         return WeightedSum(total, float(read @ read) / 4)
 
-    def log_tail(self, contexts: Integers, tokens: Integers) -> tuple[float, float]:
-        """Return the mean score of the pairs and a bound on the log of its tail."""
+    def judged(self, contexts: Integers, tokens: Integers) -> Judged:
+        """Return the mean score of the pairs with a bound on its tail."""
         if len(tokens) == 0:
-            return 0.0, 0.0
+            return Judged(0.0, 0.0, 0.0)
         summed = self.weighted(contexts, tokens, np.ones(len(tokens)))
         mean = summed.total / len(tokens) + self.rate * float(self.layer_weights.mean())
-        return mean, float(log_sub_gaussian_tail(summed.z))
+        return Judged(mean, float(log_sub_gaussian_tail(summed.z)), summed.z)
 
 
 def _make(numbers: tuple[int, ...], settings: Settings) -> Scheme:
