@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 
+Floats = NDArray[np.float64]
+
 _PIECES = 3
+_TOP = 5.0  # Log-odds of the top that the fit leans to: 99.3 % of the way from guessing to 100 %.
 _PRIOR = 1e-3  # Weight of a mild preference for k = 1, so that two points already give a curve.
-_DRAWS = 40  # Refits of a forecast: enough for the ends of a 90 % range, each takes a few dozen milliseconds.
+_DRAWS = 40  # Refits of a forecast: enough for the ends of a 90 % range.
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +60,29 @@ def fit(exchanges: Sequence[int], accuracies: Sequence[float], guess: float) -> 
     Raises:
         ValueError: If there are fewer than two sizes, or the lengths differ.
     """
+    sizes = sorted(set(exchanges))
+    starts = [np.array([np.log(size), np.log(steep), _TOP]) for size in sizes for steep in (1.0, 3.0)]
+    return _curve(_nearest(exchanges, accuracies, guess, starts), guess)
+
+
+def _curve(free: Floats, guess: float) -> Curve:
+    """Return the curve of three free numbers: logarithms of scale and steepness, and the top's log-odds."""
+    top = guess + (1.0 - guess) / (1.0 + np.exp(-free[2]))
+    return Curve(guess, float(top), float(np.exp(free[0])), float(np.exp(free[1])))
+
+
+def _nearest(exchanges: Sequence[int], accuracies: Sequence[float], guess: float, starts: Sequence[Floats]) -> Floats:
     sizes, measured = np.asarray(exchanges, np.float64), np.asarray(accuracies, np.float64)
     if sizes.shape != measured.shape or len(set(sizes.tolist())) < 2:
         raise ValueError("a curve needs accuracies at two sizes or more, one accuracy a size and seed")
 
-    def curve(free: Sequence[float] | NDArray[np.float64]) -> Curve:
-        top = guess + (1.0 - guess) / (1.0 + np.exp(-free[2]))
-        return Curve(guess, float(top), float(np.exp(free[0])), float(np.exp(free[1])))
-
     def loss(free: Any) -> float:
-        missed = curve(free).at(sizes) - measured
-        return float((missed**2).mean() + _PRIOR * (free[1] ** 2 + 0.01 * (free[2] - 5.0) ** 2))
+        missed = _curve(free, guess).at(sizes) - measured
+        return float((missed**2).mean() + _PRIOR * (free[1] ** 2 + 0.01 * (free[2] - _TOP) ** 2))
 
-    starts = [(np.log(size), np.log(steep), 5.0) for size in np.unique(sizes) for steep in (1.0, 3.0)]
-    found = [
-        minimize(loss, np.array(start), method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-9, "maxiter": 2000})
-        for start in starts
-    ]
-    return curve(min(found, key=lambda result: float(result.fun)).x)
+    options: Any = {"xatol": 1e-4, "fatol": 1e-9, "maxiter": 2000}
+    found = [minimize(loss, start, method="Nelder-Mead", options=options) for start in starts]
+    return np.asarray(min(found, key=lambda result: float(result.fun)).x, np.float64)
 
 
 def forecast(
@@ -94,13 +102,15 @@ def forecast(
         ValueError: As ``fit``.
     """
     curve = fit(exchanges, accuracies, guess)
+    odds = (curve.top - guess) / max(1.0 - curve.top, 1e-9)
+    start = np.log([curve.exchanges_scale, curve.steepness, odds])
     measured, asked = np.asarray(accuracies, np.float64), np.asarray(exchanges)
     told = []
     rows = [np.flatnonzero(asked == size) for size in sorted(set(exchanges))]
     for _ in range(_DRAWS):
         seeds = np.concatenate([rng.choice(same, len(same)) for same in rows])
         drawn = rng.binomial(problems, np.clip(measured[seeds], 0.0, 1.0)) / problems
-        told.append(fit(asked[seeds].tolist(), drawn.tolist(), guess).at(sizes))
+        told.append(_curve(_nearest(asked[seeds].tolist(), drawn.tolist(), guess, [start]), guess).at(sizes))
     low, high = np.quantile(told, [0.05, 0.95], axis=0)
     mean = curve.at(sizes)
     return [
