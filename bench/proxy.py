@@ -4,7 +4,7 @@
     .venv/bin/python -m bench.proxy --rounds 5 --seconds 6 --json FILE
 
 One mock model server (a bare granian application, one worker) answers at once: whole answers of 1.5 kB, or 24 events.
-wrk asks it over 64 connections, directly, through nginx with one worker and nothing but ``proxy_pass``, through the barest
+wrk asks it over 64 connections, directly, through nginx with one worker and nothing but ``proxy_pass``, by the barest
 proxy that granian and aiohttp make, and through ``stillwatch serve`` with one worker: as it comes (a policy in shadow
 whose quotas are charged, an exchange log with footprints), and with reasoning hidden. The ways are taken in turns,
 several rounds, and medians are compared. Processor time is that of the way's own processes.
