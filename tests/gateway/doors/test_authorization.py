@@ -153,6 +153,18 @@ def test_questions_that_are_none_are_answered(method: str, path: str, body: Any,
     assert ask(Recorder(), method, path, body).status == status
 
 
+def test_a_key_that_comes_twice_is_refused() -> None:
+    service = AuthorizationService(Recorder(), PSEUDONYMS.hash_one)
+    for name in ("authorization", "x-api-key", "api-key"):
+        twice = Question("GET", "/envoy/", headers={name: "sk-1"}, repeated=frozenset({name, "cookie"}))
+        assert asyncio.run(service.answer(twice)).status == 400
+        assert asyncio.run(service.answer(replace(twice, path="/nginx"))).status == 403
+        joined = Question("GET", "/envoy/", headers={name: "sk-1,sk-2"})
+        assert asyncio.run(service.answer(joined)).status == 400
+    harmless = Question("GET", "/nginx", headers={"api-key": "sk-1"}, repeated=frozenset({"cookie"}))
+    assert asyncio.run(service.answer(harmless)).status == 204
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

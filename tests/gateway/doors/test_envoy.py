@@ -134,6 +134,31 @@ def test_clients_cannot_choose_who_or_where_they_are(site: Site) -> None:
     assert site.ask("", x_forwarded_for="198.51.100.7")[0].status == 200
 
 
+def test_nobody_is_decided_about_under_one_key_and_served_under_another(site: Site) -> None:
+    call(site.upstream, "GET", "/forget")
+    assert site.ask("ann", x_api_key="sk-gone", api_key="sk-gone")[0].status == 200
+    assert site.ask("", x_api_key="sk-ann", api_key="sk-gone")[0].status == 200
+    held = [
+        {name for name in ("authorization", "x-api-key", "api-key") if name in each["headers"]} for each in site.seen()
+    ]
+    assert held == [{"authorization"}, {"x-api-key"}]
+
+
+def test_a_key_that_comes_twice_is_refused(site: Site) -> None:
+    call(site.upstream, "GET", "/forget")
+    for first, second in (("sk-ann", "sk-gone"), ("sk-gone", "sk-ann")):
+        connection = HTTPConnection(urlsplit(site.address).netloc, timeout=30)
+        connection.putrequest("GET", "/v1/models")
+        connection.putheader("x-api-key", first)
+        connection.putheader("x-api-key", second)
+        connection.endheaders()
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        assert answer.status == 400 and json.loads(content)["type"] == "urn:stillwatch:problem:ambiguous-key"
+    assert site.seen() == []
+
+
 def test_while_the_service_is_away_requests_pass_and_forged_fields_do_not(site: Site) -> None:
     os.kill(site.decider.pid, signal.SIGTERM)
     site.decider.wait(20)

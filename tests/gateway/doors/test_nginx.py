@@ -20,6 +20,7 @@ from stillwatch.response.ladder import Rung
 from stillwatch.response.overlay import Entry, edit_overlay, overlay_path
 from stillwatch.response.standing import write_snapshot
 
+KEY = b"a key of the tests, no secret"
 EXAMPLE = Path(__file__).resolve().parents[3] / "docs" / "examples" / "nginx.conf"
 
 
@@ -167,6 +168,31 @@ def test_clients_cannot_choose_who_or_where_they_are(site: Site) -> None:
     assert call(site.address, "GET", "/_stillwatch")[0].status == 404
 
 
+def test_nobody_is_decided_about_under_one_key_and_served_under_another(site: Site) -> None:
+    site.forget()
+    assert site.ask(authorization="Bearer sk-1", x_api_key="sk-2", api_key="sk-3")[0].status == 200
+    assert site.ask(x_api_key="sk-2", api_key="sk-3")[0].status == 200
+    held = [
+        {name for name in ("authorization", "x-api-key", "api-key") if name in each["headers"]} for each in site.seen()
+    ]
+    assert held == [{"authorization"}, {"x-api-key"}]
+
+
+def test_nobody_can_put_together_the_entry_of_another_decision(site: Site) -> None:
+    key = f"key_{Pseudonyms(KEY).hash_one('api_key', 'sk-bad'):016x}"
+    edit_overlay(overlay_path(site.standings), lambda held: held.update({account(key): Entry(rung=Rung.SUSPEND)}))
+    until = time.monotonic() + 20
+    while site.ask(authorization="sk-bad")[0].status != 403:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    # A stranger's key that reads like the entry of the suspended one, decided and kept just before.
+    for sign in ("|", "\t", " "):
+        assert site.ask(authorization=f"sk-bad{sign}x")[0].status == 200
+        for spare in ("x", f"x{sign}", f"x{sign}{sign}"):
+            assert site.ask(authorization="sk-bad", x_api_key=spare)[0].status == 403
+            assert site.ask(authorization="sk-bad", api_key=spare)[0].status == 403
+
+
 def test_decisions_are_kept_for_a_second_and_not_much_longer(site: Site) -> None:
     assert site.ask("cat")[0].status == 200
     edit_overlay(overlay_path(site.standings), lambda held: held.update({account("cat"): Entry(rung=Rung.SUSPEND)}))
@@ -181,7 +207,7 @@ def test_decisions_are_kept_for_a_second_and_not_much_longer(site: Site) -> None
 
 
 def account(name: str) -> int:
-    return Pseudonyms(b"a key of the tests, no secret").hash_one("account_id", name)
+    return Pseudonyms(KEY).hash_one("account_id", name)
 
 
 def test_a_cohort_is_met_in_one_snapshot(site: Site, standings_of: Any) -> None:

@@ -6,7 +6,7 @@ It listens on the gateway's own host and believes what the gateway says of a req
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -14,7 +14,7 @@ import orjson
 from stillwatch.gateway.doors.decisions import Decisions, command_document, question_of
 from stillwatch.gateway.doors.guardrail import PATH as GUARDRAIL
 from stillwatch.gateway.doors.guardrail import guarded_request, guardrail_answer
-from stillwatch.gateway.doors.identity import ADDRESS_HEADER, header_account
+from stillwatch.gateway.doors.identity import ADDRESS_HEADER, KEY_HEADERS, header_account, spare_keys
 from stillwatch.gateway.doors.request_facts import facts_of_body, facts_of_headers, request_of
 from stillwatch.gateway.doors.rsgi import Answer, Question, json_answer, problem
 from stillwatch.gateway.marking import MARK_HEADER
@@ -24,6 +24,9 @@ NGINX, ENVOY, DECIDE, HEALTH = "/nginx", "/envoy", "/decide", "/healthz"
 RUNG_HEADER, HIDE_HEADER = "x-stillwatch-rung", "x-stillwatch-hide"
 STATUS_HEADER, PROBLEM_HEADER = "x-stillwatch-status", "x-stillwatch-problem"
 RETRY_HEADER, LINK_HEADER = "x-stillwatch-retry-after", "x-stillwatch-link"
+_AMBIGUOUS = Refusal(
+    400, "urn:stillwatch:problem:ambiguous-key", "Ambiguous key", "Send one API key, in one field that comes once."
+)
 NOBODY = "nobody"  # The account of requests that have neither name nor key nor address; they share one quota.
 
 
@@ -55,7 +58,8 @@ class AuthorizationService:
         if path == NGINX:
             return nginx_answer(await self._of_headers(question))
         if path == ENVOY or path.startswith(ENVOY + "/"):
-            return envoy_answer(await self._of_headers(question, question.headers.get("x-forwarded-for", "")))
+            found = await self._of_headers(question, question.headers.get("x-forwarded-for", ""))
+            return envoy_answer(found, spare_keys(question.headers))
         if path == HEALTH:
             return json_answer(200, {"status": "up"})
         if path not in (DECIDE, GUARDRAIL):
@@ -77,6 +81,9 @@ class AuthorizationService:
 
     async def _of_headers(self, question: Question, forwarded: str = "") -> Command:
         headers = question.headers
+        # Gateways join what comes twice by a comma, which no key has; which of the two would the model server take?
+        if not question.repeated.isdisjoint(KEY_HEADERS) or any("," in headers.get(name, "") for name in KEY_HEADERS):
+            return Command(refusal=_AMBIGUOUS)
         if forwarded and ADDRESS_HEADER not in headers:  # The last address is Envoy's own word, the others are not.
             headers = {**headers, ADDRESS_HEADER: forwarded.rpartition(",")[2]}
         account_id = header_account(headers, self._hash_one) or NOBODY
@@ -110,14 +117,19 @@ def nginx_answer(command: Command) -> Answer:
 _CARRIED = (("retry-after", RETRY_HEADER), ("link", LINK_HEADER))
 
 
-def envoy_answer(command: Command) -> Answer:
+def envoy_answer(command: Command, spare: Sequence[str] = ()) -> Answer:
     """Return what Envoy's ``ext_authz`` understands: 200, or the refusal itself, which Envoy hands to the client.
 
-    Source: envoyproxy.io, HTTP filter ``ext_authz``, ``AuthorizationResponse``.
+    Args:
+        command: To be carried out.
+        spare: Fields that Envoy is to take out of the request.
+
+    Source: envoyproxy.io, HTTP filter ``ext_authz``, ``AuthorizationResponse`` and ``x-envoy-auth-headers-to-remove``.
     """
     refusal: Refusal | None = command.refusal
     if refusal is None:
-        return Answer(200, (*_command_headers(command), *command.headers))
+        removed = (("x-envoy-auth-headers-to-remove", ",".join(spare)),) if spare else ()
+        return Answer(200, (*_command_headers(command), *command.headers, *removed))
     return Answer(refusal.status, (*refusal.headers(), *command.headers), refusal.body())
 
 

@@ -8,7 +8,7 @@ SHARED_USERS = frozenset({"default_user_id"})  # What LiteLLM calls its administ
 SHARED_KEYS = frozenset({"litellm_proxy_master_key"})
 ACCOUNT_HEADER = "x-stillwatch-account"
 ADDRESS_HEADER = "x-stillwatch-address"
-_KEY_HEADERS = ("authorization", "x-api-key", "api-key")
+KEY_HEADERS = ("authorization", "x-api-key", "api-key")
 _NAME_LENGTH_MOST = 256
 
 
@@ -51,10 +51,19 @@ def header_account(headers: Mapping[str, str], hash_one: Callable[[str, str], in
     named = headers.get(ACCOUNT_HEADER, "").strip()
     if named:
         return named[:_NAME_LENGTH_MOST]
-    for name in _KEY_HEADERS:
+    for name in KEY_HEADERS:
         if value := headers.get(name, "").strip():
             scheme, _, credential = value.partition(" ")
             secret = credential.strip() if credential and scheme.lower() == "bearer" else value
             return f"key_{hash_one('api_key', secret):016x}"
     address = headers.get(ADDRESS_HEADER, "").strip()
     return f"address_{hash_one('client_address', address):016x}" if address else ""
+
+
+def spare_keys(headers: Mapping[str, str]) -> list[str]:
+    """Return the fields with keys beyond the one that counts, which must not reach the model server.
+
+    Otherwise somebody is decided about under one key and served under another.
+    """
+    held = [name for name in KEY_HEADERS if headers.get(name, "").strip()]
+    return held[1:]

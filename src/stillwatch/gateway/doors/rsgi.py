@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -24,6 +25,7 @@ class Question:
     Attributes:
         path: Without the query.
         headers: Names in lower case; of a name that comes twice the last value, so that what a gateway appends wins.
+        repeated: Names that came more than once.
         body: At most as long as the service allows.
     """
 
@@ -32,6 +34,7 @@ class Question:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    repeated: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,12 @@ class Application:
             exchange.response_empty(answer.status, headers)
 
     async def _answered(self, scope: _Scope, exchange: _Exchange) -> Answer:
-        headers = {name: value for name, value in scope.headers.items()}  # noqa: C416 (not a mapping, in spite of items)
+        pairs = list(scope.headers.items())
+        headers = dict(pairs)
+        repeated: frozenset[str] = frozenset()
+        if len(headers) < len(pairs):
+            counts = Counter(name for name, _ in pairs)
+            repeated = frozenset(name for name, count in counts.items() if count > 1)
         body = b""
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             read = await _read(exchange, self._service.body_bytes_max)
@@ -128,7 +136,7 @@ class Application:
                 query = dict(parse_qsl(scope.query_string, keep_blank_values=True, max_num_fields=_PAIRS_MOST))
             except ValueError:
                 return problem(400, "Too many parameters")
-        return await self._service.answer(Question(scope.method, scope.path, query, headers, body))
+        return await self._service.answer(Question(scope.method, scope.path, query, headers, body, repeated))
 
 
 async def _read(exchange: _Exchange, bytes_max: int) -> bytes | None:
