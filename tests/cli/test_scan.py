@@ -331,7 +331,7 @@ def test_history_counts_as_evidence_and_is_not_flagged(traffic: Traffic, tmp_pat
     days = by_days(traffic, tmp_path)
     known = [argument for day in days[:-1] for argument in ("--history", day)]
     alone = again(traffic, tmp_path / "alone", days[-1])
-    with_history = again(traffic, tmp_path / "both", days[-1], *known)
+    with_history = again(traffic, tmp_path / "both", days[-1], *known, "--step", "24")
     assert alone.code == with_history.code == 0
     end = START + dt.timedelta(days=DAYS)
     flagged = set().union(*with_history.groups)
