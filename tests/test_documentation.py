@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from stillwatch.campaign.explanations import EXPLANATIONS
@@ -82,8 +83,21 @@ def help_of(*words: str) -> str:
 
 
 @cache
-def subcommands() -> tuple[str, ...]:
-    return tuple(command.callback.__name__ for command in application.registered_commands if command.callback)
+def subcommands() -> tuple[tuple[str, ...], ...]:
+    """The words of every command, and of the groups that they stand in."""
+
+    def under(command: Any, words: tuple[str, ...]) -> list[tuple[str, ...]]:
+        found = [words] if words else []
+        for name, inner in getattr(command, "commands", {}).items():
+            found += under(inner, (*words, name))
+        return found
+
+    return tuple(under(typer.main.get_command(application), ()))
+
+
+def command_words(words: list[str]) -> tuple[str, ...]:
+    """The longest beginning of a command line that is a command of ours."""
+    return max((each for each in subcommands() if tuple(words[: len(each)]) == each), key=len, default=())
 
 
 def headings(page: Path) -> set[str]:
@@ -153,8 +167,8 @@ def test_commands_exist_with_the_options_that_are_named(page: Path) -> None:
             targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M))
             assert set(words[1:]) <= targets, f"{page.name}: {line}"
         elif program == "stillwatch":
-            named = [word for word in words[1:2] if not word.startswith("-")]
-            assert set(named) <= set(subcommands()), f"{page.name}: {line}"
+            named = command_words(words[1:])
+            assert named or not words[1:] or words[1].startswith("-"), f"{page.name}: {line}"
             assert options(line) - {"--help"} <= options(help_of("stillwatch", *named)), f"{page.name}: {line}"
         elif words[1:2] == ["-m"]:
             assert _is_module(words[2]), f"{page.name}: {line}"
@@ -168,7 +182,7 @@ def test_commands_exist_with_the_options_that_are_named(page: Path) -> None:
 
 @each_page
 def test_options_that_are_named_alone_exist(page: Path) -> None:
-    known = {"--hypothesis-seed"}.union(*(options(help_of("stillwatch", name)) for name in subcommands()))
+    known = {"--hypothesis-seed"}.union(*(options(help_of("stillwatch", *words)) for words in subcommands()))
     alone = {found.group() for name in inline(page) if (found := re.match(r"--[a-z][a-z-]+", name))}
     assert alone <= known
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from stillwatch.campaign.explanations import EXPLANATIONS, Explanation
+from stillwatch.campaign.explanations import EXPLANATIONS, SLEEPLESS_NATS_MOST, Explanation
 from stillwatch.campaign.view import Groups
 from stillwatch.campaign.views.registry import VIEWS
 
@@ -100,7 +100,10 @@ def test_a_place_sleeps(builder: ModuleType) -> None:
     assert rested == 0 and restless > 1 and short == 0
 
 
-def test_without_addresses_no_place_is_known(builder: ModuleType) -> None:
+def test_without_addresses_only_who_never_sleeps_is_in_no_place(builder: ModuleType) -> None:
     draw = builder.Builder(35)
-    nowhere = [replace(person, addresses={}) for person in draw.school_class(size=10)]
-    assert BY_NAME["one place"].misfit(builder.groups_of([], nowhere))[0] > 10
+    pupils = [replace(person, addresses={}) for person in draw.school_class(size=10)]
+    pool = [replace(person, addresses={}, hours=np.ones_like(person.hours)) for person in pupils]
+    rested, restless = BY_NAME["one place"].misfit(builder.groups_of([], pupils, pool))
+    assert rested == 0 and restless == SLEEPLESS_NATS_MOST
+

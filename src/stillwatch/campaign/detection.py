@@ -11,11 +11,12 @@ from stillwatch.campaign.chance import expected_strangers
 from stillwatch.campaign.communities import ACCOUNTS_LEAST, communities, renumbered
 from stillwatch.campaign.joint import VIEW_NATS_LEAST, Joint, after_growth, joint
 from stillwatch.campaign.linkage import TEXT_ACCOUNTS_MOST, TEXT_TIES, joined, link
-from stillwatch.campaign.membership import IDENTITY_TIES, TIE_NATS_LEAST, TIES, Membership, Ties, grow
+from stillwatch.campaign.membership import IDENTITY_TIES, TIE_NATS_LEAST, TIES, Membership, Ties, as_drawn, grow
 from stillwatch.campaign.population import Population
 from stillwatch.campaign.sharing import kept_to_themselves, rooted
 from stillwatch.campaign.view import Groups
 from stillwatch.campaign.views.registry import VIEWS
+from stillwatch.evidence import sleepless
 from stillwatch.statistics.false_discovery import e_benjamini_hochberg
 
 CANDIDATE_NATS = 1.5  # Raw communities with less joint evidence are not grown.
@@ -27,6 +28,7 @@ NO_GROUP_NATS = -5.0  # The score of an account that is in no community at all.
 LEAVING_SHARE = 0.2  # Of a block of accounts on one value: where fewer lead out of it, it keeps to itself.
 OVERLAP_MOST = 0.3  # Of a group that earlier candidates may hold already.
 CONTENT_RESOLUTION = 3.0
+SLEEPLESS_NATS_LEAST = 3.0  # Of an account by itself, to be drawn by its conduct.
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +36,9 @@ class Core:
     """A community as it was drawn, before it is grown.
 
     Attributes:
-        graph: What drew it: identity, content, or both at once.
+        graph: What drew it: identity, content, both at once, or conduct.
         accounts: Shape (members,). Their rows, ascending.
-        beside: The content communities where identity had a part in drawing it, else None.
+        beside: The content communities where content alone did not draw it, else None.
         evidence: Of this one group.
         log_e: Its nats.
     """
@@ -103,6 +105,21 @@ def content(population: Population) -> NDArray[np.int64]:
     return communities(joined([texts, link(population.system, accounts)]), accounts, CONTENT_RESOLUTION)
 
 
+def conduct(population: Population) -> NDArray[np.int64]:
+    """Return the groups of accounts that never sleep and ask with the same settings.
+
+    Asked only where the logs say neither who pays nor where from: a fleet of agents or a service for all time zones
+    does not sleep either, and elsewhere its card and addresses tell it from a pool.
+    """
+    nobody = np.full(len(population), -1, np.int64)
+    if not (population.network.empty and population.payment.empty):
+        return nobody
+    awake = np.nan_to_num(sleepless.detector(population.footprints).log_e, nan=0.0) >= SLEEPLESS_NATS_LEAST
+    settings = nobody.copy()
+    settings[population.settings.account] = population.settings.value
+    return renumbered(np.where(awake, settings + 1, -1))
+
+
 def meet(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the groups of accounts that are together in both partitions."""
     both = (left >= 0) & (right >= 0)
@@ -117,11 +134,20 @@ def _parents(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.in
 
 
 def draw(population: Population, what: NDArray[np.int64]) -> list[Core]:
-    """Return all communities of ``population`` with their evidence: by identity, by content ``what``, and by both."""
+    """Return all communities of ``population`` with their evidence.
+
+    By identity, by content ``what``, by both at once, and by conduct where there is no identity to go by.
+    """
     who = identity(population)
     cores: list[Core] = []
     by_identity: Joint | None = None
-    for name, drawn, beside in (("identity", who, what), ("content", what, None), ("both", meet(who, what), what)):
+    families = (
+        ("identity", who, what),
+        ("content", what, None),
+        ("both", meet(who, what), what),
+        ("conduct", conduct(population), what),
+    )
+    for name, drawn, beside in families:
         groups = Groups(population, drawn, beside)
         drew = joint(groups)
         if name == "identity":
@@ -254,7 +280,8 @@ def _admit(ties: Ties, core: Core, partition: NDArray[np.int64], candidates: lis
         return
     begun = np.zeros(len(partition), bool)
     begun[core.accounts] = True
-    membership = grow(ties, begun)
+    # What ties accounts without identities are habits that many share: such a group stays as it was drawn.
+    membership = as_drawn(begun) if core.graph == "conduct" else grow(ties, begun)
     member = membership.member & ~taken
     if member.sum() >= ACCOUNTS_LEAST and 2 * member.sum() >= membership.member.sum():
         partition[member] = len(candidates)

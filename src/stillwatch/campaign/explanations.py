@@ -14,7 +14,7 @@ from stillwatch.campaign.sharing import Shared, hubs, shared
 from stillwatch.campaign.view import Groups
 
 MISFIT_NATS_MOST = 30.0
-SLEEPLESS_NATS_MOST = 5.0
+SLEEPLESS_NATS_MOST = 8.0
 RESTLESS_SHARE = 0.5  # A place of people is awake in at most half of its quietest six hours.
 PLACE_DAYS = 3  # An event of two days can go through the nights.
 
@@ -62,8 +62,8 @@ def _organisation(groups: Groups) -> NDArray[np.float64]:
 def _place(groups: Groups) -> NDArray[np.float64]:
     """A place is where most members send most from, and where people sleep, or are for two days at most."""
     network = groups.population.network
-    if network.empty:
-        return np.full(len(groups), MISFIT_NATS_MOST)
+    if network.empty:  # Nobody knows where they sent from, but a place would have slept.
+        return _sleepless(groups)
     rows = shared(groups.population.once(_main_addresses), groups.partition)
     return _lacking(_on_hub(groups, rows), groups.sizes, 0.8) + _sleepless(groups)
 
@@ -76,7 +76,7 @@ def _main_addresses(population: Population) -> Incidence:
 
 def _sleepless(groups: Groups) -> NDArray[np.float64]:
     """Return the evidence that a group rests in no six hours of the day; its hours, not its exchanges, are counted."""
-    hours = (groups.hours > 0).reshape(len(groups), -1, 24)
+    hours = (groups.hours > 0).reshape(len(groups), groups.hours.shape[1] // 24, 24)
     days = (hours.any(axis=2)).sum(axis=1)
     by_hour = hours.sum(axis=1)
     rest = np.stack([np.roll(by_hour, -k, axis=1)[:, :6].sum(axis=1) for k in range(24)]).min(axis=0)

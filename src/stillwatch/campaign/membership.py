@@ -109,6 +109,11 @@ def grow(ties: Ties, core: NDArray[np.bool_]) -> Membership:
     return result
 
 
+def as_drawn(core: NDArray[np.bool_]) -> Membership:
+    """Return the membership of a group that is not grown: its core, each account as sure as the least sure member."""
+    return Membership(np.where(core, LOG_ODDS_LEAST, -LOG_ODDS_LEAST), np.zeros((len(TIES), len(core))), core)
+
+
 def _judge(ties: Ties, member: NDArray[np.bool_]) -> Membership:
     accounts, inside = len(member), int(member.sum())
     by_tie = np.zeros((len(TIES), accounts))

@@ -146,8 +146,12 @@ def _look_alike(detection: Detection, core: Core) -> LookAlike:
     views = _views(core.evidence, groups, detection.content, core.graph)
     speaking = [view.view for view in sorted(views, key=lambda view: -view.log_e) if view.log_e >= 1.0]
     best = EXPLANATIONS[int(core.evidence.against[:, 0].argmin())]
-    drawn = {"identity": "who they are", "content": "what they send", "both": "who they are and what they send"}
-    drawn["conduct"] = "hours without a night and settings in common"
+    drawn = {
+        "identity": "who they are",
+        "content": "what they send",
+        "both": "who they are and what they send",
+        "conduct": "hours without a night and settings in common",
+    }
     rows = core.accounts
     return LookAlike(
         accounts=len(rows),
@@ -166,6 +170,7 @@ def _views(evidence: Joint, groups: Groups, content: NDArray[np.int64], graph: s
         "identity": {"payment", "network", "sign_up"},
         "content": {"template", "client"},
         "both": {"payment", "network", "sign_up", "template", "client"},
+        "conduct": set(),
     }[graph]
     later = np.full(len(groups.population) - len(content), -1)  # Accounts that came after the look.
     said = findings(groups, np.append(content, later))
