@@ -232,7 +232,15 @@ def _verdicts(accounts: Path, key_file: Path, standings: str, policy: Path | Non
             _end(f"{key_file}: no such key (the one of the scan is needed; a new one would match no standing)")
         pseudonyms = Pseudonyms(load_key(key_file))
         members = read_members(accounts)
+        if not members:
+            _end(f"{accounts}: names no account (a push takes back what is not named, so this would free everybody)")
+        if "://" not in standings and not Path(standings).exists():
+            _end(
+                f"{standings}: no such snapshot (a push takes back what has no standing, so this would free everybody)"
+            )
         source = standing_source(standings)
+        if error := getattr(source, "error", ""):  # A server that is away; gateways would go on, a push must not.
+            _end(error)
         now = now_us()
         source.poll(now)  # So that lapsed entries of the overlay are judged by the present.
         pseudonym: Callable[[str], int] = lambda name: pseudonyms.hash_one("account_id", name)  # noqa: E731

@@ -183,6 +183,18 @@ def test_settings_of_verification_that_cannot_be_used_say_why(
     assert ended.exit_code == 2 and says in ended.output, ended.output
 
 
+def test_a_push_that_knows_nothing_frees_nobody(tmp_path: Path, files: list[str], port: Callable[[], int]) -> None:
+    (tmp_path / "empty.txt").write_text("\n")
+    for option, value in (
+        ("--standings", str(tmp_path / "no-such")),
+        ("--standings", f"redis://127.0.0.1:{port()}/0"),
+        ("--accounts", str(tmp_path / "empty.txt")),
+    ):
+        changed = [value if place and files[place - 1] == option else part for place, part in enumerate(files)]
+        ended = run("push", "nginx", *changed, "--map", str(tmp_path / "map"))
+        assert ended.exit_code == 2 and not (tmp_path / "map").exists(), ended.output
+
+
 def test_an_unknown_key_is_not_made(tmp_path: Path, files: list[str]) -> None:
     changed = [
         str(tmp_path / "new-key") if files[place - 1] == "--key-file" else part for place, part in enumerate(files)

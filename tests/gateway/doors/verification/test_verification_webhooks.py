@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 import hmac
 import json
+import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,17 @@ import pytest
 from stillwatch.exchange.pseudonym import Pseudonyms
 from stillwatch.gateway.doors.rsgi import Answer, Question
 from stillwatch.gateway.doors.verification.ledger import Ledger
-from stillwatch.gateway.doors.verification.service import VerificationService, Verified, overlay_sink
+from stillwatch.gateway.doors.verification.service import (
+    VerificationService,
+    Verified,
+    overlay_sink,
+    shared_sink,
+)
 from stillwatch.gateway.doors.verification.ticket import Tickets
 from stillwatch.response.ladder import Rung
-from stillwatch.response.overlay import Entry, edit_overlay, overlay_path, read_overlay
+from stillwatch.response.overlay import Entry, SnapshotError, edit_overlay, overlay_path, read_overlay
+from stillwatch.response.redis_counters import redis_client
+from stillwatch.response.redis_standings import RedisStandings, publish_entries
 from stillwatch.response.standing import Reloading
 
 KEY = b"0123456789abcdef"
@@ -174,3 +183,28 @@ def test_a_verification_keeps_what_an_analyst_put_there_but_revives_nothing(tmp_
     held = read_overlay(path).entries
     assert (held[1].rung, held[1].until_us, held[1].verification) == (Rung.SUSPEND, 1_000, "id")
     assert (held[2].rung, held[2].until_us, held[2].verification) == (None, 0, "id")
+
+
+def test_a_verification_reaches_the_server_that_gateways_share(
+    tmp_path: Path, servers: Any, port: Callable[[], int]
+) -> None:
+    redis_server = shutil.which("redis-server")
+    if redis_server is None:
+        pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
+    listens = port()
+    quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", str(tmp_path)]
+    process = servers.start([redis_server, "--port", str(listens), *quiet], listens)
+    client = redis_client(f"redis://127.0.0.1:{listens}/0", 5.0)
+    try:
+        publish_entries(client, {7: Entry(rung=Rung.SUSPEND, by="ann", at_us=1)})
+        sink = shared_sink(client)
+        for account in (7, 8):
+            sink(Verified(account, "id", "stripe", 100))
+        held = RedisStandings(client, in_background=False).overlay.entries
+        assert (held[7].rung, held[7].verification, held[8].verification) == (Rung.SUSPEND, "id", "id")
+        process.terminate()
+        process.wait(20)
+        with pytest.raises(SnapshotError):
+            sink(Verified(9, "id", "stripe", 200))
+    finally:
+        client.close()

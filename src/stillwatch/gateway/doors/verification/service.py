@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import orjson
 
@@ -66,14 +66,43 @@ def overlay_sink(snapshot: Path) -> VerifiedSink:
 
     def note(verified: Verified) -> None:
         def edit(entries: dict[int, Entry]) -> None:
-            held = entries.get(verified.account, Entry())
-            if held.until_us and held.until_us <= verified.at_us:
-                held = Entry()  # What has lapsed must not come back with the verification.
-            entries[verified.account] = replace(held, verification=verified.level, by=verified.by, at_us=verified.at_us)
+            entries[verified.account] = _with(entries.get(verified.account, Entry()), verified)
 
         edit_overlay(overlay_path(snapshot), edit)
 
     return note
+
+
+def shared_sink(client: Any) -> VerifiedSink:
+    """Return a sink that writes into the overlay on a server, which all gateways watch; otherwise as ``overlay_sink``.
+
+    An edit that somebody makes of the same account in the same instant may be lost.
+
+    Args:
+        client: A ``redis.Redis``.
+    """
+    # Imported here, since a service that writes files has no need of the package.
+    from stillwatch.response.redis_standings import RedisStandings, publish_entries
+
+    source = RedisStandings(client, poll_s=0.0, in_background=False)
+
+    def note(verified: Verified) -> None:
+        source.poll(verified.at_us)
+        if source.error:
+            raise SnapshotError(source.error)
+        held = source.overlay.entries.get(verified.account, Entry())
+        try:
+            publish_entries(client, {verified.account: _with(held, verified)})
+        except Exception as error:  # The package's own faults, whose classes are known to it alone.
+            raise SnapshotError(f"the server does not take the verification ({type(error).__name__})") from error
+
+    return note
+
+
+def _with(held: Entry, verified: Verified) -> Entry:
+    if held.until_us and held.until_us <= verified.at_us:
+        held = Entry()  # What has lapsed must not come back with the verification.
+    return replace(held, verification=verified.level, by=verified.by, at_us=verified.at_us)
 
 
 class VerificationService:

@@ -14,10 +14,11 @@ from stillwatch.exchange.pseudonym import Pseudonyms, load_key
 from stillwatch.gateway.doors.verification.http_client import HttpClient
 from stillwatch.gateway.doors.verification.ledger import Ledger
 from stillwatch.gateway.doors.verification.registry import VENDORS
-from stillwatch.gateway.doors.verification.service import VerificationService, overlay_sink
+from stillwatch.gateway.doors.verification.service import VerificationService, VerifiedSink, overlay_sink, shared_sink
 from stillwatch.gateway.doors.verification.step_up import Client, StepUp
 from stillwatch.gateway.doors.verification.ticket import Tickets
 
+_TABLE_WAIT_S = 30.0  # A table of millions takes its time over a network.
 _TOP = frozenset({"public_url", "key_file", "standings", "ledger", "oidc", "webhooks", "accounts_per_person_most"})
 _OIDC = frozenset({"issuer", "client_id", "client_secret_file", "acr_values", "auth_age_s_max", "level"})
 
@@ -32,7 +33,7 @@ class VerificationSettings:
 
     Attributes:
         key_file: Key of the pseudonyms.
-        standings: The snapshot beside which verifications are noted.
+        standings: The snapshot beside which verifications are noted, or the server that holds one, ``redis://…``.
         ledger: The service's own file.
         public_url: Where browsers find the service, without ``/verify``.
         client: For step-up; None for none.
@@ -42,7 +43,7 @@ class VerificationSettings:
     """
 
     key_file: Path
-    standings: Path
+    standings: str
     ledger: Path
     public_url: str
     client: Client | None = None
@@ -90,9 +91,10 @@ def read_verification_settings(path: Path) -> VerificationSettings:
     most = top.get("accounts_per_person_most", 3)
     if not isinstance(most, int) or isinstance(most, bool) or most < 1:
         reading.fail("accounts_per_person_most", "give a whole number of at least 1")
-    key_file, standings, ledger = (
-        path.parent / reading.text(top, name) for name in ("key_file", "standings", "ledger")
-    )
+    key_file, ledger = (path.parent / reading.text(top, name) for name in ("key_file", "ledger"))
+    standings = reading.text(top, "standings")
+    if "://" not in standings:
+        standings = str(path.parent / standings)
     return VerificationSettings(key_file, standings, ledger, public_url, client, level, secrets, most)
 
 
@@ -113,7 +115,7 @@ def verification_service(settings: VerificationSettings) -> VerificationService:
         Tickets(key),
         Pseudonyms(key),
         ledger,
-        overlay_sink(settings.standings),
+        _sink(settings.standings),
         time.time,
         step_up,
         settings.webhook_secrets,
@@ -122,6 +124,17 @@ def verification_service(settings: VerificationSettings) -> VerificationService:
         level=settings.level,
         issuer=settings.client.issuer if settings.client else "",
     )
+
+
+def _sink(standings: str) -> VerifiedSink:
+    if "://" not in standings:
+        return overlay_sink(Path(standings))
+    try:
+        from stillwatch.response.redis_counters import redis_client
+
+        return shared_sink(redis_client(standings, _TABLE_WAIT_S))
+    except (ImportError, ValueError) as error:
+        raise VerificationSettingsError(f"standings: {error}") from error
 
 
 class _Reading:
