@@ -334,7 +334,10 @@ def post(port: int, path: str = "/v1/chat/completions", **given: Any) -> Reply:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     with closing(connection):
         connection.request(given.get("method", "POST"), path, data, headers)
-        response = connection.getresponse()
+        try:
+            response = connection.getresponse()
+        except http.client.RemoteDisconnected:  # Cut before even the header was on its way.
+            return Reply(0, [], b"", False)
         fields = [(name.lower(), value) for name, value in response.getheaders()]
         try:
             return Reply(response.status, fields, response.read(), True)

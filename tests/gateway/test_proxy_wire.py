@@ -81,6 +81,7 @@ def test_an_ambiguous_request_smuggles_nothing(
         b"GET /v1/models HTTP/1.1\r\n" + HOST + b"X: a\rInjected: 1\r\n\r\n",
         b"GET /v1/models HTTP/1.1\r\n" + HOST + b"X\x00: a\r\n\r\n",
         b"nonsense\r\n\r\n",
+        CHAT + b"Authorization: Bearer a\r\nAuthorization: Bearer b\r\nContent-Length: 2\r\n\r\n{}",
         b"GET /v1/models HTTP/9.9\r\n" + HOST + b"\r\n",
         CHAT + b"Content-Length: 5\r\nContent-Encoding: gzip\r\n\r\nabcde",
     ],
@@ -209,7 +210,7 @@ def test_an_error_of_the_model_server_goes_through_as_it_is(enforcing: Any, wall
 @pytest.mark.parametrize("key", ["sk-none", "sk-hide"])
 def test_half_an_answer_is_seen_to_be_half(enforcing: Any, wall_tools: Any, test: str, key: str) -> None:
     reply = wall_tools.post(enforcing.port, test=test, key=key)
-    assert reply.status == 200 and not reply.whole
+    assert reply.status in (0, 200) and not reply.whole  # 0: cut before even the header was on its way.
 
 
 @pytest.mark.parametrize("test", ["silent", "drip"])

@@ -334,7 +334,8 @@ class _Exchange:
             async for chunk in response.content.iter_any():
                 if out := answer.feed(chunk):
                     await transport.send_bytes(out)
-                    await pace.handed(out)
+                    if pace.ahead(out):
+                        await pace.caught_up()
             if out := answer.finish():
                 await transport.send_bytes(out)
         finally:

@@ -95,22 +95,24 @@ class Pace:
         self._socket: socket.socket | None = None
         self._looked = False
 
-    async def handed(self, data: bytes) -> None:
-        """Take note that ``data`` was handed over, and wait until the client has caught up.
-
-        Raises:
-            StalledError: If it does not.
-        """
+    def ahead(self, data: bytes) -> bool:
+        """Take note that ``data`` was handed over, and tell whether it is time to wait for the client."""
         self._handed += len(data) + 12  # The frame of a chunk is acknowledged, too: a length and two line ends.
         if self._handed < self._free_bytes:
-            return
+            return False
         if not self._looked:
             self._looked, self._handed = True, 0
             self._socket = _open_to(self._client)
             self._begin = self._acked()
-            return
-        if self._socket is None:
-            return
+            return False
+        return self._socket is not None
+
+    async def caught_up(self) -> None:
+        """Wait until the client has caught up.
+
+        Raises:
+            StalledError: If it does not.
+        """
         waited_s, last = 0.0, -1
         while (acked := self._acked() - self._begin) + self._free_bytes < self._handed:
             waited_s = 0.0 if acked != last else waited_s + _LOOK_S
