@@ -104,16 +104,22 @@ def _coded(label: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.uin
     return value, labels[:known].copy()
 
 
+_NOTHING = incidence(np.zeros(0, np.int64), np.zeros(0, np.uint64))
+
+
 class Population:
     """All accounts of a scan at one instant, and what they share.
 
     Args:
         footprints: One row an account.
+        without: Names of views that are not to be asked, and whose data are not to tie accounts, as where a law or a
+            contract forbids their use, or to learn what each is worth.
     """
 
-    def __init__(self, footprints: Footprints) -> None:
+    def __init__(self, footprints: Footprints, without: frozenset[str] = frozenset()) -> None:
         """Keep the footprints; incidences are made when asked for."""
         self.footprints = footprints
+        self.without = without
         self._answers: dict[Callable[[Population], object], object] = {}
 
     def once(self, ask: Callable[[Population], Answer]) -> Answer:
@@ -143,7 +149,7 @@ class Population:
     def _profile(self, name: str) -> Incidence:
         profile = self.footprints.profile
         if profile is None or name not in profile.column_names:
-            return incidence(np.zeros(0, np.int64), np.zeros(0, np.uint64))
+            return _NOTHING
         column = profile[name].combine_chunks() if isinstance(profile[name], pa.ChunkedArray) else profile[name]
         known = column.is_valid().to_numpy(zero_copy_only=False)
         values = pc.fill_null(column, 0).to_numpy(zero_copy_only=False).astype(np.uint64)
@@ -152,7 +158,7 @@ class Population:
     @cached_property
     def payment(self) -> Incidence:
         """Cards and other means of payment."""
-        return self._profile("card")
+        return _NOTHING if "payment" in self.without else self._profile("card")
 
     @cached_property
     def organization(self) -> Incidence:
@@ -167,23 +173,25 @@ class Population:
     @cached_property
     def network(self) -> Incidence:
         """Client addresses, with their autonomous system, or prefix where that is unknown."""
+        if "network" in self.without:
+            return _NOTHING
         asn_known = bool((self.footprints.integers("address_asn") > 0).any())
         return self._sample("addresses", "address_asn" if asn_known else "address_prefix")
 
     @cached_property
     def client(self) -> Incidence:
         """Client software."""
-        return self._sample("clients")
+        return _NOTHING if "client" in self.without else self._sample("clients")
 
     @cached_property
     def system(self) -> Incidence:
         """System instructions."""
-        return self._sample("systems")
+        return _NOTHING if "template" in self.without else self._sample("systems")
 
     @cached_property
     def template(self) -> Incidence:
         """Word shingles of prompts."""
-        return self._sample("shingles")
+        return _NOTHING if "template" in self.without else self._sample("shingles")
 
     @cached_property
     def settings(self) -> Incidence:

@@ -163,6 +163,8 @@ class View:
 
         The mean with the e-value 1 keeps what a view does not show from deciding against what the others show.
         """
+        if self.name in groups.population.without:
+            return np.full(len(groups), np.nan)
         log_e = self.weigh(groups)
         mean = np.where(np.isnan(log_e), np.nan, np.logaddexp(np.nan_to_num(log_e, nan=0.0), 0.0) - np.log(2))
         return np.minimum(mean, self.cap_nats)

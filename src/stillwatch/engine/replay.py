@@ -37,6 +37,7 @@ class Looks:
 
     Attributes:
         level: False-discovery level of each look.
+        without: Views that are not to be asked.
         campaign: Shape (accounts,). The campaign of each account, -1 for none.
         flagged_at_us: Shape (accounts,). The first look that flagged each, NEVER for none.
         found: The campaigns.
@@ -44,6 +45,7 @@ class Looks:
     """
 
     level: float
+    without: frozenset[str] = frozenset()
     campaign: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     flagged_at_us: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     found: list[Found] = field(default_factory=list)
@@ -57,7 +59,7 @@ class Looks:
         more = len(footprints) - len(self.campaign)
         self.campaign = np.append(self.campaign, np.full(more, -1, np.int64))
         self.flagged_at_us = np.append(self.flagged_at_us, np.full(more, NEVER, np.int64))
-        detection = detect(Population(footprints), self.level)
+        detection = detect(Population(footprints, self.without), self.level)
         for group in np.flatnonzero(detection.flagged):
             self._note(detection, int(group), at_us)
         self.last = detection
