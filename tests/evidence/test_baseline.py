@@ -40,8 +40,8 @@ SEED = 41
 START = dt.datetime(2025, 3, 3, tzinfo=dt.UTC)
 CAMPAIGN_SHARE = 0.02  # Of the exchanges.
 # By so much at most the 2 % of campaigns may move what is learnt.
-SHARE_MOVES_MOST = 0.01
-TIMES_MOVES_MOST = 1.3
+SHARE_MOVES_MOST = 0.02
+TIMES_MOVES_MOST = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
