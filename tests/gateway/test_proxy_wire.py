@@ -128,6 +128,12 @@ def test_a_body_that_never_comes_is_given_up(enforcing: Any, model_server: Any, 
     assert len(model_server.seen) == before
 
 
+def test_an_upload_that_stands_still_is_given_up(enforcing: Any, wall_tools: Any) -> None:
+    for framing in (b"Content-Length: 10\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"):
+        answer = wall_tools.raw(enforcing.port, b"POST /v1/files HTTP/1.1\r\n" + HOST + framing, 6.0)
+        assert statuses(answer) == [408], answer[:100]
+
+
 def test_a_body_that_breaks_off_never_reaches_the_model(enforcing: Any, model_server: Any) -> None:
     before = len(model_server.seen)
     for framing in (b"Content-Length: 10\r\n\r\n{}", b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"):

@@ -140,3 +140,14 @@ def test_logs_are_json_lines_that_hold_no_exception_texts(shadow: Any) -> None:
         )
     line = JsonFormatter().format(record)
     assert "SECRET-PROMPT" not in line and json.loads(line)["exception"] == "ValueError"
+
+
+def test_a_scan_needs_none_of_the_packages_of_the_wall() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, stillwatch.__main__; print({'aiohttp', 'granian', 'prometheus_client', 'redis'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

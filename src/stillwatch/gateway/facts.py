@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from stillwatch.exchange.formats.format import as_object, first_of
+from stillwatch.exchange.formats.format import first_of
 from stillwatch.exchange.formats.messages import reasoning_asked
 from stillwatch.exchange.pseudonym import Pseudonyms
 from stillwatch.response.request import Request
@@ -228,4 +228,4 @@ def _wants_logprobs(body: Mapping[str, Any]) -> bool:
 
 def wants_object(body: Any) -> dict[str, Any]:
     """Return a parsed body as an object with text keys, or an empty one where it is something else."""
-    return dict(as_object(body)) if isinstance(body, dict) else {}
+    return body if isinstance(body, dict) else {}

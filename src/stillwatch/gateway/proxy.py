@@ -29,7 +29,7 @@ CLIENT_LEFT = 499  # As nginx logs it.
 _UNKNOWN = (None, None)
 _WATCH_AFTER_S = 0.1
 _SAVE_EVERY_TICKS = 10
-_BODY_BYTES_AT_ONCE = 64 << 10
+_NO_BOUND = 1 << 62
 
 
 def now_us() -> int:
@@ -156,13 +156,17 @@ class Proxy:
             self._wall.finish(admission, command.refusal.status, _UNKNOWN, now_us())
             _refuse(protocol, command.refusal, command.headers)
             return
+        exchange = _Exchange(self._wall, self._upstream, admission, scope, protocol, self._stalled_s)
         if streams:
-            body = self._pieces(protocol) if "content-length" in held or "transfer-encoding" in held else None
+            body = (
+                self._pieces(protocol, _NO_BOUND, exchange.told)
+                if "content-length" in held or "transfer-encoding" in held
+                else None
+            )
             if held.get("content-length") == "0":
                 body = b""
         else:
             body = self._wall.request_body(admission, asked)
-        exchange = _Exchange(self._wall, self._upstream, admission, scope, protocol, self._stalled_s)
         known = held.get("x-forwarded-for", "") if admission.caller.trusted else ""
         listed, forwarded = held.get("connection", ""), f"{known}, {peer}" if known else peer
         left = admission.left_behind
@@ -189,7 +193,7 @@ class Proxy:
         try:
             if stated is not None:  # Bounded, and the server itself sees to it that it is whole.
                 return bytes(await protocol()) if stated != "0" else b""
-            return b"".join([piece async for piece in self._pieces(protocol, self._body_bytes_max)])
+            return b"".join([piece async for piece in self._pieces(protocol, self._body_bytes_max, [])])
         except asyncio.CancelledError:
             if not late or task is None or task.uncancel():
                 raise
@@ -199,23 +203,35 @@ class Proxy:
         finally:
             timer.cancel()
 
-    async def _pieces(self, protocol: Any, bytes_max: int = 1 << 62) -> AsyncIterator[bytes]:
+    async def _pieces(self, protocol: Any, bytes_max: int, told: list[BodyError]) -> AsyncIterator[bytes]:
         """Yield a request body as it arrives.
 
         Raises:
-            BodyError: If it gets too long, or breaks off: granian tells that by a second empty piece.
+            BodyError: If it gets too long, stands still, or breaks off: granian tells that by a second empty piece. It
+                is also put into ``told``, since the client of the model server makes an error of its own of it.
         """
-        length, empty = 0, 0
-        async for piece in protocol:
-            if not piece:
-                empty += 1
-                continue
-            length += len(piece)
-            if length > bytes_max:
-                raise BodyError(problems.TOO_LARGE)
-            yield bytes(piece)
-        if empty > 1:
-            raise BodyError(problems.MALFORMED)
+        length, empty, pieces = 0, 0, aiter(protocol)
+        while True:
+            refusal: Refusal | None = None
+            try:
+                async with asyncio.timeout(self._body_s):
+                    piece = await anext(pieces)
+            except StopAsyncIteration:
+                refusal = problems.MALFORMED if empty > 1 else None
+                if refusal is None:
+                    return
+            except TimeoutError:
+                refusal = problems.TOO_SLOW
+            else:
+                length += len(piece)
+                empty += not piece
+                if length > bytes_max:
+                    refusal = problems.TOO_LARGE
+            if refusal is not None:
+                told.append(BodyError(refusal))
+                raise told[0]
+            if piece:
+                yield bytes(piece)
 
 
 class _Exchange:
@@ -234,6 +250,7 @@ class _Exchange:
         self._begun = False  # The answer has.
         self._answer: Answer | None = None
         self._status = CLIENT_LEFT
+        self.told: list[BodyError] = []  # What was wrong with the body, if it was read piece by piece.
 
     async def run(self, headers: list[tuple[str, str]], body: Any) -> None:
         """Fetch the answer and hand it on; whatever happens, the exchange is accounted for once."""
@@ -261,7 +278,7 @@ class _Exchange:
         except aiohttp.ClientConnectorError:
             failure = ("unreachable", problems.UNREACHABLE)
         except (aiohttp.ClientError, ConnectionError, ValueError):
-            failure = ("broken", problems.BROKEN)
+            failure = ("", self.told[0].refusal) if self.told else ("broken", problems.BROKEN)
         except RuntimeError:  # granian: the client's connection is gone.
             self._left = True
         finally:

@@ -19,11 +19,10 @@ _NAME = b'"usage"'
 
 def _of_document(document: Any) -> Mapping[str, Any]:
     """Return the usage that a document states about itself, or of the answer that it holds; empty for none."""
-    if not isinstance(document, Mapping):
+    if not isinstance(document, dict):
         return {}
     for holder in (document, document.get("response"), document.get("message")):
-        if isinstance(holder, Mapping) and isinstance(holder.get("usage"), Mapping):
-            found: Mapping[str, Any] = holder["usage"]
+        if isinstance(holder, dict) and isinstance(found := holder.get("usage"), dict):
             return found
     return {}
 
