@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -121,6 +122,31 @@ def test_the_decision_service_runs(files: list[str], servers: Any, port: Callabl
     status, _, content = ask(listens, "POST", "/decide", '{"account_id": "hidden"}')
     assert status == 200 and json.loads(content)["hide_reasoning"] is True
     assert ask(listens, "POST", "/decide", "x" * (33 << 20))[0] == 413
+
+
+def test_workers_keep_one_budget_together_by_shared_counters(
+    tmp_path: Path, files: list[str], servers: Any, port: Callable[[], int]
+) -> None:
+    redis_server = shutil.which("redis-server")
+    if redis_server is None:
+        pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
+    policy = tmp_path / "policy.yaml"
+    text = policy.read_text()
+    assert "ladder:\n" in text
+    policy.write_text(text.replace("ladder:\n", "ladder:\n  counters_away: {slow: closed}\n"))
+    shared, listens = port(), port()
+    quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", tmp_path]
+    redis = servers.start([redis_server, "--port", str(shared), *quiet], shared)
+    where = ["--listen", f"127.0.0.1:{listens}", "--workers", "2", "--counters", f"redis://127.0.0.1:{shared}/0"]
+    servers.start([sys.executable, "-c", CODE, "authorize", *files[2:], *where], listens)
+    # Each request over a connection of its own, so that both workers get some.
+    statuses = [ask(listens, "GET", "/envoy/", headers={"x-stillwatch-account": "slow"})[0] for _ in range(40)]
+    # A busy machine may answer too late, which is refused here; more than the budget never passes.
+    assert 1 <= statuses.count(200) <= 6 and 429 in statuses and set(statuses) <= {200, 429, 503}
+    redis.terminate()
+    redis.wait(20)
+    assert ask(listens, "GET", "/envoy/", headers={"x-stillwatch-account": "slow"})[0] == 503
+    assert ask(listens, "GET", "/envoy/", headers={"x-stillwatch-account": "gone"})[0] == 403
 
 
 @pytest.mark.usefixtures("files")
