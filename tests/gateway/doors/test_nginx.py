@@ -176,6 +176,8 @@ def test_nobody_is_decided_about_under_one_key_and_served_under_another(site: Si
         {name for name in ("authorization", "x-api-key", "api-key") if name in each["headers"]} for each in site.seen()
     ]
     assert held == [{"authorization"}, {"x-api-key"}]
+    answer, content = site.ask(authorization="Bearer sk-1,sk-2")
+    assert answer.status == 400 and json.loads(content)["type"] == "urn:stillwatch:problem:ambiguous-key"
 
 
 def test_nobody_can_put_together_the_entry_of_another_decision(site: Site) -> None:
