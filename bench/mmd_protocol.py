@@ -167,13 +167,13 @@ def sums(features: NDArray[np.float32], windows: Rows) -> NDArray[np.float64]:
     return np.asarray(chosen @ features, np.float64)
 
 
-def as_published(of: Material, of_split: Split, seed: int) -> Detector:
+def as_published(vectors: NDArray[np.float32], of_split: Split, seed: int) -> Detector:
     """Learn the paper's detector."""
     rng = np.random.default_rng([seed, 1])
     pool = of_split.pool
-    sample = of.vectors[rng.choice(pool, min(BANDWIDTH_SAMPLE, len(pool)), replace=False)]
+    sample = vectors[rng.choice(pool, min(BANDWIDTH_SAMPLE, len(pool)), replace=False)]
     widths = [median_distance(sample) * multiple for multiple in MULTIPLES]
-    features = FourierFeatures.drawn(of.vectors.shape[1], widths, FREQUENCIES, rng).of(of.vectors)
+    features = FourierFeatures.drawn(vectors.shape[1], widths, FREQUENCIES, rng).of(vectors)
     pairs = np.stack([rng.choice(pool, 2 * SIZE, replace=False) for _ in range(NULL_WINDOWS)])
     null = FourierFeatures.mmd2(sums(features, pairs[:, :SIZE]), SIZE, sums(features, pairs[:, SIZE:]), SIZE)
     limit = float(np.percentile(null, PERCENTILE))
@@ -211,7 +211,8 @@ def detectors(of: Material, of_split: Split, seed: int) -> dict[str, Callable[[]
     pool = of_split.pool
     both = joined([of.vectors, form_features(of, pool, seed)], pool)
     return {
-        "MMD": lambda: as_published(of, of_split, seed),
+        "MMD": lambda: as_published(of.vectors, of_split, seed),
+        "MMD: embeddings and form": lambda: as_published(both, of_split, seed),
         "ours: embeddings": lambda: ours(of.vectors, of_split, seed),
         "ours: embeddings and form": lambda: ours(both, of_split, seed),
     }

@@ -91,7 +91,7 @@ def test_the_published_detector_scores_as_the_quadratic_definition_does(seed, mo
     monkeypatch.setattr(mmd_protocol, "REFERENCES", 40)
     of = made_up(seed)
     drawn = split(of, seed, each=3, benign=3)
-    detector = as_published(of, drawn, seed)
+    detector = as_published(of.vectors, drawn, seed)
     rng = np.random.default_rng(seed)
     widths = [median_distance(of.vectors[drawn.pool]) * multiple for multiple in MULTIPLES]
     for kind in (("apart", PURE), ("alike", PURE)):
