@@ -108,6 +108,14 @@ def test_green_lists_of_several_seeds_do_not_disturb_each_other() -> None:
     assert together.tolist() == alone
 
 
+@pytest.mark.parametrize("favoured", [1, 10, 39, 40])
+def test_repeated_tokens_and_tokens_beyond_the_vocabulary_are_judged_too(favoured: int) -> None:
+    tokens = np.random.default_rng(9).integers(0, 45, 200)
+    found = green_list.is_green(np.full(200, 77, np.uint64), tokens, 40, favoured)
+    listed = set(mersenne.shuffled_head(77, 40, favoured).tolist())
+    assert found.tolist() == [token in listed for token in tokens]
+
+
 def test_g_values_are_hugging_face_s() -> None:
     cases = vectors("synthid")["g"]
     assert len(cases) == 24

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,61 +50,54 @@ def own_token_seeds(key: int, windows: NDArray[np.int64]) -> NDArray[np.uint64]:
 
 
 @compiled
-def _one_is_green(
-    seed: np.uint64, token: np.int64, vocabulary: int, favoured: int, work: tuple[Any, Any, NDArray[np.int64]]
-) -> bool:
-    """Follow one token through the swaps, without a list."""
-    state, block, rests = work
-    seeded(state, seed)
-    at = token
-    for first in range(0, min(favoured, vocabulary - 1), _WORDS):
-        tempered_block(state, block)
-        remainders(block, first, vocabulary, rests)
-        for place in range(first, min(first + _WORDS, favoured, vocabulary - 1)):
-            other = place + rests[place - first]
-            if other == at:
-                return True
-            if place == at:
-                at = other
-    return bool(at < favoured)
-
-
-@compiled
 def _green(
     seeds: NDArray[np.uint64], tokens: NDArray[np.int64], starts: NDArray[np.int64], vocabulary: int, favoured: int
 ) -> NDArray[np.bool_]:
+    """Follow the judged tokens through each shuffle: no list is written, and one byte a place is looked at."""
     found = np.zeros(len(tokens), np.bool_)
-    state = np.empty(_WORDS, np.uint32)
-    block = np.empty(_WORDS, np.uint32)
+    state, block = np.empty(_WORDS, np.uint32), np.empty(_WORDS, np.uint32)
     rests = np.empty(_WORDS, np.int64)
-    # Who stands where, and for which list that was written: lists need not be put back in order between seeds.
-    holder, written = np.empty(vocabulary, np.int32), np.full(vocabulary, np.int32(-1), np.int32)
-    listed = np.full(vocabulary, np.int32(-1), np.int32)
+    occupied = np.zeros(vocabulary, np.uint8)  # Whether a judged token stands at a place.
+    pair_at = np.empty(vocabulary, np.int64)  # The first pair of that token.
+    place_of = np.empty(len(tokens), np.int64)
     steps = min(favoured, vocabulary - 1)
     for group in range(len(starts) - 1):
         begin, end = starts[group], starts[group + 1]
-        if end - begin == 1:
-            token = tokens[begin]
-            green = token < vocabulary and _one_is_green(
-                seeds[begin], token, vocabulary, favoured, (state, block, rests)
-            )
-            found[begin] = green
-            continue
-        stamp = np.int32(group)
+        for pair in range(begin, end):
+            token = tokens[pair]
+            place_of[pair] = -1  # Beyond the vocabulary, or told by an earlier pair of the same token.
+            if token < vocabulary and occupied[token] == 0:
+                occupied[token], pair_at[token], place_of[pair] = 1, pair, token
         seeded(state, seeds[begin])
         for first in range(0, steps, _WORDS):
             tempered_block(state, block)
             remainders(block, first, vocabulary, rests)
             for place in range(first, min(first + _WORDS, steps)):
                 other = place + rests[place - first]
-                here = holder[place] if written[place] == stamp else np.int32(place)
-                there = holder[other] if written[other] == stamp else np.int32(other)
-                listed[there] = stamp
-                holder[other] = here
-                written[other] = stamp
+                if occupied[other]:
+                    chosen = pair_at[other]
+                    found[chosen] = True
+                    place_of[chosen] = -1
+                    occupied[other] = 0
+                if occupied[place]:  # Whoever stood here goes to where the chosen one was.
+                    moved = pair_at[place]
+                    occupied[place], occupied[other] = 0, 1
+                    pair_at[other], place_of[moved] = moved, other
+        for pair in range(begin, end):
+            if place_of[pair] >= 0:
+                occupied[place_of[pair]] = 0
+                found[pair] = place_of[pair] < favoured  # Only where every token is favoured, the last one included.
+        # Pairs of one token share its answer: the first pair's.
+        for pair in range(begin, end):
+            if tokens[pair] < vocabulary:
+                pair_at[tokens[pair]] = -1
         for pair in range(begin, end):
             token = tokens[pair]
-            found[pair] = token < vocabulary and listed[token] == stamp
+            if token < vocabulary:
+                if pair_at[token] < 0:
+                    pair_at[token] = pair
+                else:
+                    found[pair] = found[pair_at[token]]
     return found
 
 
