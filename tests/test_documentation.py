@@ -19,9 +19,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from stillwatch.__main__ import application
 from stillwatch.campaign.explanations import EXPLANATIONS
 from stillwatch.campaign.views.registry import VIEWS
-from stillwatch.cli.main import application
 from stillwatch.evidence.registry import DETECTORS
 
 ROOT = Path(__file__).parents[1]
@@ -86,10 +86,12 @@ def help_of(*words: str) -> str:
 def subcommands() -> tuple[tuple[str, ...], ...]:
     """The words of every command, and of the groups that they stand in."""
 
+    context = typer.Context(typer.main.get_command(application))
+
     def under(command: Any, words: tuple[str, ...]) -> list[tuple[str, ...]]:
         found = [words] if words else []
-        for name, inner in getattr(command, "commands", {}).items():
-            found += under(inner, (*words, name))
+        for name in getattr(command, "list_commands", lambda _: ())(context):
+            found += under(command.get_command(context, name), (*words, name))
         return found
 
     return tuple(under(typer.main.get_command(application), ()))

@@ -15,13 +15,13 @@ COMMANDS: tuple[Lazy, ...] = (
     Lazy("replay", "stillwatch.cli.replay:replay", "Replay logs as time went by, a look at the end of every step."),
     Lazy("range", "stillwatch.cli.range:application", "Play campaigns against the detector: duels and limits."),
     Lazy("policy", "stillwatch.cli.policy:policy", "Check a policy, and replay it before it is enforced.", "wall"),
-    Lazy("standings", "stillwatch.cli.standings:standings", "Make and change the table of who is on which rung.", "wall"),
+    Lazy("standings", "stillwatch.cli.standings:standings", "Make and change the table of accounts on rungs.", "wall"),
     Lazy("serve", "stillwatch.gateway.commands:serve", "Stand before a model server: decide, respond, log.", "wall"),
     Lazy("authorize", "stillwatch.gateway.door_commands:authorize", "Decide for nginx, Envoy and LiteLLM.", "wall"),
     Lazy("verify", "stillwatch.gateway.door_commands:verify", "Let holders of accounts prove who they are.", "wall"),
     Lazy("push", "stillwatch.gateway.door_commands:push", "Write verdicts into what a gateway already has.", "wall"),
     Lazy("watermark", "stillwatch.cli.watermark:watermark", "Keys of marks, and whether texts bear one.", "wall"),
-    Lazy("provenance", "stillwatch.cli.provenance:provenance", "Was this model taught by ours? Honest p-values.", "wall"),
+    Lazy("provenance", "stillwatch.cli.provenance:provenance", "Was this model taught by ours? The tests.", "wall"),
     Lazy("lab", "stillwatch.cli.lab:application", "Distil models of your own; what each defence takes.", "lab"),
 )
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from stillwatch.cli.main import application
+from stillwatch.__main__ import application
 from stillwatch.response.features import FEATURES
 from stillwatch.response.policy_file import DEFAULT_POLICY
 

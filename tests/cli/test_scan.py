@@ -26,7 +26,7 @@ import pytest
 import zstandard
 from typer.testing import CliRunner
 
-from stillwatch.cli.main import application
+from stillwatch.__main__ import application
 from stillwatch.engine import replay
 from stillwatch.exchange.duplicates import Duplicates
 from stillwatch.range.presets import preset

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from stillwatch.__main__ import application
 from stillwatch.case.campaign_case import Campaign, FlaggedAccount, Graph, Scan
-from stillwatch.cli.main import application
 from stillwatch.exchange.pseudonym import Pseudonyms
 from stillwatch.response.ladder import Rung
 from stillwatch.response.standing import Reloading, Standing

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from stillwatch.cli.main import application
+from stillwatch.__main__ import application
 from stillwatch.response.ladder import Rung
 from stillwatch.response.overlay import Entry
 from stillwatch.response.redis_counters import redis_client

@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 import os
 import secrets
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,7 @@ def address_prefix(addresses: pa.Array) -> pa.Array:
     return pa.array([_prefix(address) for address in addresses.to_pylist()], pa.string())
 
 
+@lru_cache(maxsize=1 << 18)  # The same addresses come in every part of a log.
 def _prefix(address: str | None) -> str | None:
     if address is None:
         return None
