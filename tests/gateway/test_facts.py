@@ -122,3 +122,13 @@ def test_what_is_asked_for() -> None:
     assert request_of(caller, {"thinking": {"type": "enabled"}}, 8, 5).wants_reasoning
     assert not request_of(caller, {}, 8, 5).wants_reasoning
     assert wants_object([1]) == {}
+
+
+def test_only_a_trusted_peer_that_was_given_the_fact_says_what_time_it_is() -> None:
+    told = {"at_us": "x-stillwatch-simulated-time"}
+    replaying = Callers(KEY, Sources(networks(["10.0.0.0/8"]), told))
+    held = {"x-stillwatch-simulated-time": "1772582400000000"}
+    assert replaying.of(held, "10.0.0.1").at_us == 1_772_582_400_000_000
+    assert replaying.of(held, "192.0.2.1").at_us == 0
+    assert BEHIND.of(held, "10.0.0.1").at_us == 0
+    assert replaying.of({"x-stillwatch-simulated-time": "tomorrow"}, "10.0.0.1").at_us == 0

@@ -16,7 +16,7 @@ from stillwatch.response.request import Request
 Headers = Sequence[tuple[str, str]]  # Names in lower case.
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-FACTS = ("account", "country", "asn", "plan", "verification", "account_age_s", "owner_country", "ja4")
+FACTS = ("account", "country", "asn", "plan", "verification", "account_age_s", "owner_country", "ja4", "at_us")
 _ENDINGS = {
     "/chat/completions": "chat",
     "/completions": "completions",
@@ -72,6 +72,8 @@ class Caller(NamedTuple):  # Made at every request: a tuple takes a quarter of a
         account: Its 64-bit pseudonym, under which standings are kept.
         address: Of the client, empty for unknown.
         trusted: The request came through a trusted peer.
+        at_us: When the peer says that the request is, in microseconds since 1970; 0 for now. For traffic that is
+            replayed: whoever configures this fact lets the peer say what time it is.
     """
 
     account_id: str
@@ -85,6 +87,7 @@ class Caller(NamedTuple):  # Made at every request: a tuple takes a quarter of a
     account_age_s: int = -1
     owner_country: str = ""
     ja4: str = ""
+    at_us: int = 0
 
 
 class Callers:
@@ -130,6 +133,7 @@ class Callers:
             account_age_s=_whole(told.get("account_age_s", ""), -1),
             owner_country=owner.upper() if len(owner) == 2 else "",
             ja4=told.get("ja4", "")[:64],
+            at_us=_whole(told.get("at_us", ""), 0),
         )
 
     def ambiguous(self, headers: Headers) -> bool:
@@ -182,7 +186,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _whole(text: str, otherwise: int) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else otherwise
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else otherwise
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:

@@ -142,6 +142,7 @@ class Wall:
             except ValueError:
                 asked = {}  # The model server will say so better than we can.
         caller = self.callers.of(held, peer)
+        now_us = caller.at_us or now_us
         request = request_of(caller, asked, len(body), now_us)
         began = time.perf_counter()
         if self._counters is None:
@@ -187,6 +188,7 @@ class Wall:
             tokens: Read and written, as far as is known.
             now_us: The present.
         """
+        now_us = admission.caller.at_us or now_us
         metrics = self.metrics
         metrics.count(metrics.exchanges, admission.endpoint or "other", str(status))
         read, wrote = tokens
