@@ -80,7 +80,7 @@ class Bout:
 
     @property
     def spent_usd(self) -> float:
-        """What was spent until each account was flagged; accounts and cards are lost with the first flag."""
+        """What was spent until each account was flagged; accounts and cards are paid in full whenever that was."""
         return self.purchase.spent(self.trial.sent_before, self.trial.leaked)
 
     @property

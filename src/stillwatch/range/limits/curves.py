@@ -21,7 +21,8 @@ class Curve:
         rate: Extracting exchanges an account a day.
         sizes: Accounts.
         recall: At each size, at the false-positive rate of the grid.
-        flagged: At each size, what the scan flagged.
+        flagged: At each size, the share of the campaign that the scan flagged.
+        honest_flagged: At each size, honest accounts that it flagged.
         sent: Exchanges an account, cover included.
         wald: Exchanges that one account must send before its marks can tell it from honest accounts on average.
         wald_nearest: The same for the honest kind that is hardest to tell from it.
@@ -37,6 +38,7 @@ class Curve:
     sizes: tuple[int, ...]
     recall: tuple[float, ...]
     flagged: tuple[float, ...]
+    honest_flagged: tuple[float, ...]
     sent: float
     wald: float
     wald_nearest: float
@@ -79,6 +81,7 @@ def _curve(by_size: Sequence[Sequence[Cell]], benign: int) -> Curve:
         sizes=tuple(cells[0].size for cells in by_size),
         recall=tuple(_mean([cell.recall for cell in cells]) for cells in by_size),
         flagged=tuple(_mean([cell.flagged for cell in cells]) for cells in by_size),
+        honest_flagged=tuple(_mean([float(cell.benign_flagged) for cell in cells]) for cells in by_size),
         sent=_mean([cell.sent for cell in everyone]),
         wald=_mean([cell.wald for cell in everyone]),
         wald_nearest=median([cell.wald_nearest for cell in everyone]),

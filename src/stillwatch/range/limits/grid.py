@@ -175,7 +175,7 @@ class Limits:
     code: str
 
     def as_json(self) -> dict[str, Any]:
-        """Return all figures as plain values."""
+        """Return all figures as plain values; in JSON a bound that is infinite becomes null."""
         rows = []
         for cell in self.cells:
             theory = {

@@ -7,7 +7,7 @@ from stillwatch.range.limits.curves import Curve, curves
 from stillwatch.range.limits.grid import Limits
 from stillwatch.range.trial import FALSE_POSITIVE_RATE
 
-LEFT, TOP, PANEL, HIGH, GAP_X, GAP_Y = 92.0, 96.0, 168.0, 112.0, 22.0, 46.0
+LEFT, TOP, PANEL, HIGH, GAP_X, GAP_Y = 92.0, 96.0, 168.0, 112.0, 22.0, 54.0
 
 
 def picture(limits: Limits) -> str:
@@ -52,7 +52,7 @@ def _panel(drawing: Drawing, shown: list[Curve], left: float, top: float, first:
         if first:
             drawing.text(left - 5, up(value) + 4, f"{value:g}", "small", "end")
     for size in sizes:
-        drawing.text(across(size), top + HIGH + 27, f"{size}", "small", "middle")
+        drawing.text(across(size), top + HIGH + 35, f"{size}", "small", "middle")
     for place, curve in enumerate(shown):
         colour = COLOURS[place % len(COLOURS)]
         points = [(across(size), up(recall)) for size, recall in zip(curve.sizes, curve.recall, strict=True)]
@@ -64,7 +64,7 @@ def _panel(drawing: Drawing, shown: list[Curve], left: float, top: float, first:
             drawing.mark(_beside(across, curve.community_from, place), top + HIGH + 2, colour, "up", about)
         if curve.pool <= sizes[-1]:
             about = f"square-root law met from {curve.pool:.1f} accounts on, at {curve.rate:g} a day"
-            drawing.mark(_beside(across, curve.pool, place), top + HIGH + 5, colour, "diamond", about)
+            drawing.mark(_beside(across, curve.pool, place), top + HIGH + 12, colour, "diamond", about)
 
 
 def _beside(across: Scale, size: float, place: int) -> float:
