@@ -10,7 +10,7 @@ import pytest
 from stillwatch.engine.steps import Step
 from stillwatch.store.looks import looks_file
 
-STEP = Step(1_772_409_600_000_000, 12, 3, 40, 7, 1, 5, ("a", "b"), 0.25, 0.5, 1.0)
+STEP = Step(1_772_409_600_000_000, 12, 3, 40, 7, 1, 5, ("a", "b"), 0.25, 0.5, 0.375, 1.0)
 
 
 def test_a_line_a_step(tmp_path: Path) -> None:
@@ -32,6 +32,7 @@ def test_a_line_a_step(tmp_path: Path) -> None:
         "newly_flagged": ["a", "b"],
         "merge_seconds": 0.25,
         "look_seconds": 0.5,
+        "look_processor_seconds": 0.375,
         "seconds": 1.0,
     }
 

@@ -27,6 +27,7 @@ class Step:
         newly_flagged: Accounts that this look flagged first.
         merge_s: Seconds spent on merging the step into what was known.
         look_s: Seconds spent on the look.
+        look_cpu_s: Of these the processor's on this thread, which a busy machine does not stretch.
         seconds: Since the step before ended, waiting for files included.
     """
 
@@ -40,6 +41,7 @@ class Step:
     newly_flagged: tuple[str, ...]
     merge_s: float
     look_s: float
+    look_cpu_s: float
     seconds: float
 
 
@@ -59,6 +61,7 @@ class StepClock:
         """Begin the first step."""
         self._looks, self._now_s = looks, now_s
         self._ended_s = self._begun_s = now_s()
+        self._cpu_s = time.thread_time()
         self._merge_s = 0.0
         self._exchanges = self._active = 0
 
@@ -71,7 +74,7 @@ class StepClock:
         self._merge_s += self._now_s() - self._begun_s
         self._exchanges += int(footprints.integers("exchanges").sum())
         self._active += len(footprints)
-        self._begun_s = self._now_s()
+        self._begun_s, self._cpu_s = self._now_s(), time.thread_time()
 
     def skip(self) -> None:
         """Forget what was merged since the last look, as history is that nobody looks at."""
@@ -99,6 +102,7 @@ class StepClock:
             newly_flagged=tuple(looks.last.population.footprints.account_id.take(fresh).to_pylist()),
             merge_s=self._merge_s,
             look_s=now_s - self._begun_s,
+            look_cpu_s=time.thread_time() - self._cpu_s,
             seconds=now_s - self._ended_s,
         )
         self.skip()

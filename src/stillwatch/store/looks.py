@@ -31,6 +31,7 @@ def as_json(step: Step) -> dict[str, Any]:
         "newly_flagged": list(step.newly_flagged),
         "merge_seconds": round(step.merge_s, 4),
         "look_seconds": round(step.look_s, 4),
+        "look_processor_seconds": round(step.look_cpu_s, 4),
         "seconds": round(step.seconds, 4),
     }
 
