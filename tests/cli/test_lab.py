@@ -67,14 +67,13 @@ class TestWithTorch:
         assert "--out" in said
 
     def test_curve_writes_value_forecast_and_origin(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        from stillwatch.lab import configuration
         from stillwatch.lab.value import read_values
 
-        for name, value in (("test_problems", 12), ("steps", 4), ("batch", 8), ("tokens_most", 30)):
-            monkeypatch.setitem(configuration.Distillation.__init__.__kwdefaults__ or {}, name, value)
+        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setattr("stillwatch.cli.lab._ASKED", 8)
         out = tmp_path / "out"
         arguments = ["curve", "--out", str(out), "--task", "arithmetic", "--size", "8", "--size", "24", "--held-out",
-                     "16", "--defence", "watermark", "--defence-size", "24", "--seeds", "1"]  # fmt: skip
+                     "16", "--defence", "watermark", "--defence-size", "24", "--seeds", "1", "--steps", "3", "--problems", "12"]  # fmt: skip
         said = orjson.loads(run(*arguments, "--minutes", "0.001", "--json"))
         assert said["students_missing"] > 0
         said = orjson.loads(run(*arguments, "--json"))

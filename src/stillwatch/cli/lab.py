@@ -84,6 +84,8 @@ def curve(
     ] = None,
     defence_size: Annotated[int, typer.Option("--defence-size", min=1, help="Exchanges under a defence.")] = 4000,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Students for each point; with one, no spread.")] = 5,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of each student's training.")] = 350,
+    problems: Annotated[int, typer.Option("--problems", min=1, help="Test problems for each student.")] = 1000,
     minutes: Annotated[
         float, typer.Option("--minutes", min=0, help="Begin no student after so many minutes of work; 0: no limit.")
     ] = 0,
@@ -111,6 +113,7 @@ def curve(
             defence_size=defence_size if defence != ["none"] else (size or list(plain.sizes))[0],
             logprob_sizes=plain.logprob_sizes if not defence or "logprobs off" in defence else (),
             seeds=seeds,
+            base=replace(plain.base, steps=steps, test_problems=problems),
         )
         with _progress(1) as progress:
             cells = run(plan, out, time.process_time, progress, 60 * minutes)
