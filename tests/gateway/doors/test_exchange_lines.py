@@ -63,11 +63,9 @@ def test_a_file_is_shown_when_it_is_full_or_old(tmp_path: Path) -> None:
         lines.add(row(name))
     assert len(shown(tmp_path)) == 2
     clock.now_s += 9
-    lines.roll()
-    assert len(shown(tmp_path)) == 2
+    assert lines.roll() and len(shown(tmp_path)) == 2
     clock.now_s += 2
-    lines.roll()
-    assert len(shown(tmp_path)) == 3
+    assert not lines.roll() and len(shown(tmp_path)) == 3
 
 
 def test_what_a_crashed_process_left_is_shown_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:

@@ -230,6 +230,29 @@ def test_the_guardrail_refuses_by_configuration_alone(proxy: Proxy) -> None:
     assert len(proxy.seen()) == 6
 
 
+def test_a_quiet_proxys_log_is_shown_too(litellm_python: Path, source: Path, tmp_path: Path) -> None:
+    code = (
+        "import asyncio, pathlib, sys, time\n"
+        "import stillwatch.gateway.doors.litellm_plugin as plugin\n"
+        "from stillwatch.gateway.doors.exchange_lines import ExchangeLines\n"
+        "plugin._ROLL_EVERY_S = 0.1\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "class Caller: user_id = 'ann'\n"
+        "async def quiet():\n"
+        "    handler = plugin.StillwatchHandler(None, ExchangeLines(folder, time.time, age_s_most=0.3))\n"
+        "    await handler.async_post_call_failure_hook({'litellm_call_id': 'c'}, ValueError(), Caller)\n"
+        "    for _ in range(200):\n"
+        "        await asyncio.sleep(0.1)\n"
+        "        if list(folder.glob('exchanges-*')): return\n"
+        "    raise SystemExit('the file stays hidden')\n"
+        "asyncio.run(quiet())\n"
+    )
+    environment = {"PYTHONPATH": str(source), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    command = [litellm_python, "-c", code, tmp_path]
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_the_plug_in_brings_nothing_into_the_proxy(litellm_python: Path, source: Path) -> None:
     code = (
         "import sys, litellm.integrations.custom_logger as _; before = set(sys.modules)\n"

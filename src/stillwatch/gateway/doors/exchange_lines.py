@@ -92,11 +92,12 @@ class ExchangeLines:
                 self._close()
             return True
 
-    def roll(self) -> None:
-        """Close and show the present file if it is old; to be called now and then, as no row may come for long."""
+    def roll(self) -> bool:
+        """Close and show the present file if it is old, and tell whether one still grows; no row may come for long."""
         with self._lock:
             if self._file is not None and self._clock_s() - self._begun_s > self._age_s_most:
                 self._close()
+            return self._file is not None
 
     def close(self) -> None:
         """Close and show the present file."""

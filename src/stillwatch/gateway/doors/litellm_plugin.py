@@ -17,6 +17,7 @@ Source: BerriAI/litellm 1.106.2, ``litellm/integrations/custom_logger.py`` and `
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import importlib
 import logging
@@ -41,6 +42,7 @@ from stillwatch.gateway.redaction import Hiding
 from stillwatch.response.command import Command, Refusal
 
 _LOG = logging.getLogger(__name__)
+_ROLL_EVERY_S = 15.0
 _COMMANDS_HELD = 20_000  # Calls under way whose answer is still to be changed or settled.
 
 
@@ -76,6 +78,7 @@ class StillwatchHandler(CustomLogger):  # type: ignore[misc]  # LiteLLM is no de
         self._believe_headers = believe_headers
         self._mark_style = mark_style
         self._commands: OrderedDict[str, Command] = OrderedDict()
+        self._rolls = False
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str
@@ -155,8 +158,8 @@ class StillwatchHandler(CustomLogger):  # type: ignore[misc]  # LiteLLM is no de
 
         LiteLLM also has an event for each attempt that failed; attempts that it repeated are no exchanges.
         """
-        call_id = request_data.get("litellm_call_id")
-        if not isinstance(call_id, str):
+        call_id, account_id = request_data.get("litellm_call_id"), _account_of(user_api_key_dict)
+        if not isinstance(call_id, str) or not account_id:  # Nobody was recognised: nothing that a scan could use.
             return
         self._commands.pop(call_id, None)
         model = request_data.get("model")
@@ -165,7 +168,7 @@ class StillwatchHandler(CustomLogger):  # type: ignore[misc]  # LiteLLM is no de
             {
                 "exchange_id": call_id,
                 "timestamp": self._clock_s(),
-                "account_id": _account_of(user_api_key_dict),
+                "account_id": account_id,
                 "request_model": model if isinstance(model, str) else None,
                 "status": http_status(status) or 500,
             }
@@ -190,10 +193,26 @@ class StillwatchHandler(CustomLogger):  # type: ignore[misc]  # LiteLLM is no de
         if row is None or self._lines is None:
             return True
         try:
-            return self._lines.add(row)
+            new = self._lines.add(row)
         except OSError as error:
             _LOG.error("an exchange could not be logged: %s", error.strerror)
             return True
+        self._roll_later()
+        return new
+
+    def _roll_later(self) -> None:
+        """See to it that a file is shown when it is old, also if no further row comes."""
+        if not self._rolls:
+            self._rolls = True
+            asyncio.get_running_loop().call_later(_ROLL_EVERY_S, self._roll)
+
+    def _roll(self) -> None:
+        self._rolls = False
+        try:
+            if self._lines is not None and self._lines.roll():
+                self._roll_later()
+        except OSError as error:
+            _LOG.error("the exchange log could not be rolled: %s", error.strerror)
 
 
 def _account_of(caller: Any) -> str:
