@@ -2,9 +2,10 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LITELLM := .venv-litellm
 DEMO := demo
 
-.PHONY: help setup demo test lint format lock docs clean
+.PHONY: help setup services demo test lint format lock docs clean
 
 help:
 	@echo "make demo    simulate a million exchanges, scan them, write $(DEMO)/result/report.html"
@@ -24,7 +25,10 @@ demo: setup
 	$(BIN)/stillwatch scan $(DEMO)/traffic/exchanges --accounts $(DEMO)/traffic/accounts.parquet --out $(DEMO)/result
 	@echo "Open $(DEMO)/result/report.html in a browser."
 
-test: setup
+services: setup
+	sh scripts/test_services.sh $(VENV) $(LITELLM)
+
+test: services
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -50,4 +54,4 @@ docs: setup
 	$(BIN)/python tests/test_documentation.py
 
 clean:
-	rm -rf $(VENV) $(DEMO) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(LITELLM) $(DEMO) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
