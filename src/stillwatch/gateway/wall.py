@@ -228,7 +228,8 @@ class Wall:
         columns["status"] = status
         self._number += 1
         exchange_id = f"{self._prefix}-{self._number:x}"
-        log.append((exchange_id, admission.at_us, caller.account_id, *checked(columns)), admission.at_us)
+        # Rows age by the clock, not by their own times: a peer may say what time a replayed request is.
+        log.append((exchange_id, admission.at_us, caller.account_id, *checked(columns)), time.time_ns() // 1000)
 
     def tick(self, now_us: int) -> None:
         """Do what is due: flush old rows, load a changed policy, tell the state. To be called about once a second."""
