@@ -12,7 +12,7 @@ import yaml
 
 from stillwatch.lab import teacher as teaching
 from stillwatch.lab.configuration import MODES, Distillation
-from stillwatch.lab.curve import Cell, Plan, run
+from stillwatch.lab.curve import Cell, Plan, run, student_folder
 from stillwatch.lab.distillation import distil
 from stillwatch.lab.exchange import Exchange, read_exchanges, write_exchanges
 from stillwatch.lab.findings import judged, rows, value_plot, values
@@ -153,7 +153,8 @@ def test_a_curve_goes_on_where_it_stopped(tmp_path: Path) -> None:
     cells = run(PLAN, tmp_path, clock)
     assert len(cells) == 9 and cells[: len(some)] == some
     assert all(path.stat().st_mtime_ns == when for path, when in before.items())
-    assert (tmp_path / "marked-arithmetic-seed1" / "config.json").exists()
+    marked = replace(TINY, exchanges=16, defence="watermark")
+    assert (student_folder(tmp_path, marked) / "config.json").exists()
     (next(iter(before))).write_text("{}", "utf-8")
     with pytest.raises(ValueError, match="no cell of a curve"):
         run(PLAN, tmp_path, clock)

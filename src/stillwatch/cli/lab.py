@@ -19,7 +19,6 @@ from stillwatch.lab.configuration import read_configuration
 from stillwatch.lab.requirement import MissingFrameworkError, require
 
 if TYPE_CHECKING:
-    from stillwatch.lab.curve import Plan
     from stillwatch.lab.findings import Judged, Row
     from stillwatch.provenance.origin.question import Finding
 
@@ -102,6 +101,7 @@ def curve(
         _frameworks(threads)
         from stillwatch.lab.curve import Plan, run
         from stillwatch.lab.findings import judged, rows, written
+        from stillwatch.lab.origin import origins
 
         plain = Plan()
         plan = replace(
@@ -117,7 +117,8 @@ def curve(
         )
         with _progress(1) as progress:
             cells = run(plan, out, time.process_time, progress, 60 * minutes)
-        held = written(out, plan, cells, _origins(plan, out))
+        found = [_finding(*entry) for entry in origins(plan, out, asked=_ASKED)]
+        held = written(out, plan, cells, found)
     if as_json:
         typer.echo(orjson.dumps(held | {"out": str(out)}, option=orjson.OPT_INDENT_2).decode())
         return
@@ -127,42 +128,12 @@ def curve(
     typer.echo(f"Written to {out}: value.json, value.svg, curve.json.")
 
 
-def _origins(plan: Plan, out: Path) -> list[dict[str, Any]]:
-    """Return what provenance finds about each marked student of the first seed, and about an unmarked one beside it."""
-    from stillwatch.lab.harvest import problem_sets
-    from stillwatch.lab.models.opening import opened
-    from stillwatch.lab.origin import origin
-    from stillwatch.lab.tasks.registry import task_named
-
-    told = []
-    for name in plan.tasks:
-        task = task_named(name)
-        slug = task.name.replace("-", "_")
-        student, teacher = out / f"marked-{slug}-seed1", out / f"teacher-{slug}"
-        marked = sorted(out.glob(f"harvest-{slug}-seed1-*-marked.jsonl"))
-        plain = sorted(set(out.glob(f"harvest-{slug}-seed1-*.jsonl")) - set(marked))
-        if not (student.is_dir() and teacher.is_dir() and marked and plain):
-            continue
-        from stillwatch.lab.exchange import read_exchanges
-
-        _, test = problem_sets(task, 1, 1, plan.base.test_problems)
-        findings = origin(
-            opened(str(teacher)),
-            opened(str(student)),
-            read_exchanges(marked[-1])[:_ASKED],
-            read_exchanges(plain[-1])[:_ASKED],
-            [problem.prompt for problem in test][:_ASKED],
-            seed=1,
-        )
-        told += [_finding(task.name, finding) for finding in findings]
-    return told
-
-
-def _finding(task: str, finding: Finding) -> dict[str, Any]:
+def _finding(task: str, defence: str, finding: Finding) -> dict[str, Any]:
     log_p = None if finding.log_p != finding.log_p else finding.log_p
     z = [line.z for line in finding.lines if line.z == line.z]
     return {
         "task": task,
+        "taught": "marked" if defence == "watermark" else "unmarked",
         "test": finding.card.id,
         "outcome": finding.outcome,
         "log_p": log_p,
@@ -211,7 +182,7 @@ def _show(found: list[Row], forecasts: list[Judged], origins: list[dict[str, Any
             table.add_row(entry.task, f"{expected.exchanges:,}", _share(reach), f"{entry.measured:.1%}", f"{off:+.1f}")
         Console().print(table)
     for told in origins:
-        typer.echo(f"{told['task']}, {told['test']}: {told['said']}")
+        typer.echo(f"{told['task']}, {told['taught']} student, {told['test']}: {told['said']}")
 
 
 def _share(held: dict[str, float]) -> str:

@@ -32,6 +32,8 @@ from stillwatch.lab.tasks.registry import task_named
 from stillwatch.lab.tasks.task import accuracy
 from stillwatch.store.atomic import atomic_file
 
+ORIGINS = ("none", *(defence.name for defence in DEFENCES if defence.marked))
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -63,6 +65,11 @@ class Plan:
             raise ValueError("held-out sizes must not be among the sizes that the curve is fitted on")
         for name in self.defences:
             defence_named(name)
+
+    @property
+    def most(self) -> int:
+        """Exchanges of the largest harvest."""
+        return max(*self.sizes, *self.held_out, *self.logprob_sizes, self.defence_size)
 
     def cells(self) -> Iterator[Distillation]:
         """Yield every student to train, seed by seed, each once."""
@@ -134,23 +141,38 @@ def run(
             continue
         if seconds_most and clock() - begun > seconds_most:
             continue
-        cell = _cell(config, out, max(plan.sizes + plan.held_out + (plan.defence_size,)), clock, progress)
+        cell = _cell(config, out, plan.most, clock, progress)
         with atomic_file(path) as stream:
             stream.write(orjson.dumps(asdict(cell), option=orjson.OPT_INDENT_2) + b"\n")
         done.append(cell)
     return done
 
 
+def student_folder(out: Path, config: Distillation) -> Path:
+    """Return where a curve keeps the students whose origin can be tested: marked ones, and unmarked as controls."""
+    return out / "students" / _named(config)
+
+
+def harvest_file(out: Path, task: str, seed: int, most: int, marked: bool) -> Path:
+    """Return where a curve keeps what a teacher answered, before any defence."""
+    return out / f"harvest-{_slug(task)}-seed{seed}-{most}{'-marked' if marked else ''}.jsonl"
+
+
+def teacher_folder(out: Path, task: str) -> Path:
+    """Return where a curve keeps a task's built-in teacher."""
+    return out / f"teacher-{_slug(task)}"
+
+
 def _cell(config: Distillation, out: Path, most: int, clock: Callable[[], float], progress: Progress | None) -> Cell:
     task = task_named(config.task)
     # One teacher for all seeds: seeds vary what is asked, how it is answered and the student.
-    teacher = teacher_of(task, replace(config, seed=1), out / f"teacher-{_slug(task.name)}", clock, progress)
+    teacher = teacher_of(task, replace(config, seed=1), teacher_folder(out, task.name), clock, progress)
     problems, test = problem_sets(task, config.seed, config.exchanges, config.test_problems)
     answers = _answers(config, out, teacher, max(most, config.exchanges))
     student, trained, read, kept = learnt(task, teacher, answers, config, clock, progress=progress)
     texts = tested(student, test, config.tokens_most)
-    if defence_named(config.defence).marked and config.student_kind == "passive":
-        student.save(out / f"marked-{_slug(task.name)}-seed{config.seed}")  # For the tests of origin.
+    if config.student_kind == "passive" and config.defence in ORIGINS:
+        student.save(student_folder(out, config))
     reached = accuracy(test, texts)
     result = summed_up(task, teacher, config, problems, answers, read, trained, reached, len(kept))
     return Cell(
@@ -173,8 +195,7 @@ def _cell(config: Distillation, out: Path, most: int, clock: Callable[[], float]
 
 def _answers(config: Distillation, out: Path, teacher: LanguageModel, most: int) -> list[Any]:
     """Return the first answers of one harvest a task, seed and mark, asked once at the largest size."""
-    marked = "-marked" if defence_named(config.defence).marked else ""
-    path = out / f"harvest-{_slug(config.task)}-seed{config.seed}-{most}{marked}.jsonl"
+    path = harvest_file(out, config.task, config.seed, most, defence_named(config.defence).marked)
     if not path.exists():
         task = task_named(config.task)
         problems, _ = problem_sets(task, config.seed, most, config.test_problems)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from stillwatch.lab.configuration import BUILT_IN
+from stillwatch.lab.curve import ORIGINS, Plan, harvest_file, student_folder, teacher_folder
 from stillwatch.lab.distillation import MARK_SECRET
-from stillwatch.lab.exchange import Exchange
+from stillwatch.lab.exchange import Exchange, read_exchanges
+from stillwatch.lab.harvest import problem_sets
 from stillwatch.lab.marking import lab_scheme
 from stillwatch.lab.models.language_model import LanguageModel
+from stillwatch.lab.models.opening import opened
 from stillwatch.lab.sampling import sample
+from stillwatch.lab.tasks.registry import task_named
 from stillwatch.provenance.origin.question import Finding, Material
 from stillwatch.provenance.origin.registry import run
 from stillwatch.provenance.tokens import Text
@@ -51,6 +58,36 @@ def as_texts(model: LanguageModel, exchanges: Sequence[Exchange]) -> tuple[Text,
         )
         for exchange in exchanges
     )
+
+
+def origins(plan: Plan, out: Path, seed: int = 1, asked: int = 300) -> list[tuple[str, str, Finding]]:
+    """Return what provenance finds about a curve's marked students, and about unmarked ones beside them.
+
+    Args:
+        plan: Of the curve.
+        out: Its folder; a task whose students are not trained yet is passed over.
+        seed: Whose students.
+        asked: Queries to the suspect, and served answers that are read.
+
+    Returns:
+        Task, the defence under which the student was taught, and one finding a test.
+    """
+    told = []
+    for name in plan.tasks:
+        base = replace(plan.base, task=name, seed=seed, exchanges=plan.defence_size)
+        files = [harvest_file(out, name, seed, plan.most, marked) for marked in (True, False)]
+        if not all(path.exists() for path in files):
+            continue
+        served, plain = (read_exchanges(path)[:asked] for path in files)
+        teacher = opened(base.teacher if base.teacher != BUILT_IN else str(teacher_folder(out, name)))
+        _, test = problem_sets(task_named(name), seed, 1, base.test_problems)
+        prompts = [problem.prompt for problem in test][:asked]
+        for defence in ORIGINS:
+            folder = student_folder(out, replace(base, defence=defence))
+            if folder.is_dir():
+                found = origin(teacher, opened(str(folder)), served, plain, prompts, seed, base.tokens_most)
+                told += [(name, defence, finding) for finding in found]
+    return told
 
 
 def origin(
