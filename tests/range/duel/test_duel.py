@@ -126,10 +126,11 @@ def test_the_picture_names_every_step_and_stands_alone(fought: tuple[Duel, Path]
 
 
 def test_amounts_keep_two_figures() -> None:
-    assert [dollars(value) for value in (600, 12.345, 0.321, 0.00594, 0.00001)] == [
+    assert [dollars(value) for value in (600, 12.345, 0.321, 0.0998, 0.00594, 0.00001)] == [
         "$600",
         "$12.35",
         "$0.32",
+        "$0.10",
         "$0.0059",
         "$1.0e-05",
     ]

@@ -34,7 +34,7 @@ def dollars(value: float) -> str:
     """Return an amount with two figures that count: $0.0059, $0.32, $600."""
     if value >= 100:
         return f"${value:,.0f}"
-    if value >= 0.1:
+    if value >= 0.0995:
         return f"${value:.2f}"
     return f"${value:.2g}" if value >= 0.001 else f"${value:.1e}"
 
