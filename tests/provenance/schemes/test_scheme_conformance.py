@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from stillwatch.provenance.keys import cohort_key
 from stillwatch.provenance.pairs import Pairs
@@ -15,7 +16,7 @@ from stillwatch.provenance.schemes.scheme import SchemeMaker, Settings, distinct
 from stillwatch.provenance.schemes.synthid import falling_weights
 from stillwatch.provenance.tails import log_gamma_tail
 
-SETTINGS = Settings(width=2, vocabulary=50, green_share=0.3, layers=7)
+SETTINGS = Settings(width=2, vocabulary=50, green_share=0.3, layers=7, table_size=4096)
 each = pytest.mark.parametrize("maker", SCHEMES, ids=[maker.card.id for maker in SCHEMES])
 
 
@@ -49,7 +50,7 @@ def test_over_keys_centred_scores_have_mean_zero_and_at_most_the_proxy_s_varianc
     maker: SchemeMaker, seed: int
 ) -> None:
     scores = []
-    for number in range(60):
+    for number in range(20 if maker.card.id == "kgw_self_hugging_face" else 60):
         scheme = maker.of(cohort_key(bytes([seed, number]) * 8, "c", "p"), SETTINGS)
         contexts, tokens = pairs(seed, 300, scheme.width)
         scores.append(scheme.centred(contexts, tokens))
@@ -78,9 +79,11 @@ def test_weighted_sums_are_linear_and_their_proxy_quadratic(maker: SchemeMaker) 
 @each
 @pytest.mark.parametrize("seed", [6])
 def test_bounds_hold_over_keys(maker: SchemeMaker, seed: int) -> None:
-    # 200 wrong keys; at 5 % the chance of 21 or more by luck is 1e-3 for a law that keeps its level exactly.
+    # Wrong keys; a law that keeps its level exactly exceeds these counts with chance 1e-3. selfhash shuffles a million
+    # numbers a key, so it gets fewer.
+    keys = 50 if maker.card.id == "kgw_self_hugging_face" else 200
     below_tail = below_bound = 0
-    for number in range(200):
+    for number in range(keys):
         scheme = maker.of(cohort_key(number.to_bytes(16, "big"), "c", "p"), SETTINGS)
         contexts, tokens = pairs(seed, 150, scheme.width)
         weights = np.random.default_rng(seed).exponential(size=150)
@@ -88,7 +91,7 @@ def test_bounds_hold_over_keys(maker: SchemeMaker, seed: int) -> None:
         log_p = scheme.judged(once.contexts, once.tokens).log_p
         below_tail += log_p <= np.log(0.05)
         below_bound += -0.5 * max(scheme.weighted(contexts, tokens, weights).z, 0) ** 2 <= np.log(0.05)
-    assert below_tail < 21 and below_bound < 12
+    assert below_tail <= binom.isf(1e-3, keys, 0.05) and below_bound <= binom.isf(1e-3, keys, 0.02)
 
 
 def test_wrong_numbers_and_settings_are_refused() -> None:
