@@ -6,8 +6,8 @@
 A mock model server, ``stillwatch serve`` with the policy that comes along, enforced, and simulated traffic: a preset of
 the range and honest accounts. Requests say what time it is. The gateway logs without texts and folds footprints, the
 watch looks at them every twelve simulated hours and renews the standings, and the gateway takes these over by itself.
-While a look is under way, traffic goes at 20 times the speed; between looks nothing depends on the machine's clock, and it
-goes as fast as answers come. What is earlier than ``--live-day`` is laid into the log as it would be there.
+While a look is under way, traffic goes at 20 times the speed; between looks nothing depends on the machine's clock, and
+it goes as fast as answers come. What is earlier than ``--live-day`` is laid into the log as it would be there.
 
 Counted are requests that the model server would have answered. "Through" is a whole answer with status 200, with or
 without reasoning. Campaign exchanges are those that are there to take answers away; cover is not counted.

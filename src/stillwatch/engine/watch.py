@@ -39,7 +39,7 @@ Tell = Callable[[str, Mapping[str, Any]], None]
 
 Mark = tuple[int, int]  # Bytes, and the time of the last change in nanoseconds.
 SETTLED_S = 5.0  # Lines that did not grow for so long are taken for whole.
-_LOGGED, _FOLDED = "exchanges-", "_footprints-"  # How a gateway names a file, and the footprints that lie beside it.
+LOGGED, FOLDED = "exchanges-", "_footprints-"  # How a gateway names a file, and the footprints that lie beside it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,8 @@ class FolderWatch:
             self._take_up(held, held.footprints)
         elif remembered is None:
             self._refuse_to_forget()
-        self._renewed = False
+        self.made = 0  # Tables of standings that were written so far.
+        self._due, self._unsaved = True, False
 
     def turn(self, now: dt.datetime, save: Callable[[Remembered], None] | None = None) -> bool:
         """Fold what is new, look if anything is, and renew the standings; tell whether anything was new.
@@ -158,13 +159,18 @@ class FolderWatch:
             OSError: If the standings cannot be written.
             SourceError: If the folder or the accounts file cannot be read.
         """
-        accounts_changed = self._read_accounts()
+        self._due |= self._read_accounts() or not self._watching.standings.exists()
         folded = self._fold(now)
-        fresh = self._look() if folded else 0
-        if folded and save is not None:
+        if folded:
+            self._unsaved = True
+            self._due |= self._look() > 0
+        # Both are tried again at the next turn if they fail now.
+        if self._unsaved and save is not None:
             save(self.remembered())
-        if fresh or accounts_changed or not self._renewed or not self._watching.standings.exists():
+            self._unsaved = False
+        if self._due:
             self._renew(now)
+            self._due = False
         return folded > 0
 
     def remembered(self) -> Remembered:
@@ -331,6 +337,7 @@ class FolderWatch:
         self._tell(
             "looked",
             {
+                "exchanges": int(footprints.integers("exchanges").sum()),
                 "seen_until": f"{instant(at_us):%Y-%m-%dT%H:%M:%SZ}",
                 "accounts": len(footprints),
                 "groups_tested": detection.tested,
@@ -358,7 +365,7 @@ class FolderWatch:
         made = standings_of(flags, self._profiles, hashes, rung=Rung.OBSERVE, made_us=now_us, before=before)
         made = _on_rungs(made, self._watching.rungs)
         write_snapshot(path, made)
-        self._renewed = True
+        self.made += 1
         rungs = np.bincount(made.columns["rung"], minlength=len(Rung))
         by_rung = {rung.word: int(rungs[rung]) for rung in Rung if rungs[rung]}
         self._tell("standings", {"file": str(path), "accounts": len(made), "flagged": len(flags), "rungs": by_rung})
@@ -374,9 +381,9 @@ def _on_rungs(table: Standings, rungs: Iterable[tuple[float, Rung]]) -> Standing
 
 def _beside(path: Path) -> list[Path]:
     """Return the footprints that a gateway left beside a file of exchanges; the file seals them."""
-    if not path.name.startswith(_LOGGED) or path.suffix != ".parquet":
+    if not path.name.startswith(LOGGED) or path.suffix != ".parquet":
         return []
-    return sorted(path.parent.glob(f"{_FOLDED}{path.stem.removeprefix(_LOGGED)}-*.parquet"))
+    return sorted(path.parent.glob(f"{FOLDED}{path.stem.removeprefix(LOGGED)}-*.parquet"))
 
 
 def _mark(path: Path) -> Mark:
