@@ -69,7 +69,7 @@ def test_what_came_no_later_than_the_flag_has_leaked() -> None:
         accounts=pa.table({"account_id": ["x", "y", "idle"]}),
         exchanges=exchanges,
         account=np.array([0, 0, 1, 1, 1]),
-        time_us=np.array([day(1), day(3), day(1), day(2), day(5)]),
+        time_us=np.array([day(2), day(3), day(1), day(2), day(5)]),
         extraction=np.array([True, True, True, False, True]),
         elicitation=np.full(5, -1),
     )
