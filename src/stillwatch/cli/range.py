@@ -28,6 +28,8 @@ application = typer.Typer(
     name="range",
     help="Play campaigns against the detector: a duel step by step, and the limits of detection.",
     no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 
 
