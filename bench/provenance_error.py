@@ -223,10 +223,8 @@ def cohort_attribution(draws: int, seed: int) -> Iterator[Row]:
     some = next(wrong_keys("gumbel_vllm", 2, 1))
     everything = pairs_of([a.tokens for a in answers], some.width, some.start)
     pairs = distinct(some, everything)
-    singles = tails("gumbel_vllm", 2, pairs, draws)
-    # Keys are independent, so families are drawn from the single p-values.
-    chosen = np.random.default_rng(seed).integers(0, len(singles), (draws, keys))
-    smallest = np.array([holm(row).min() for row in singles[chosen]])
+    families = tails("gumbel_vllm", 2, pairs, draws * keys).reshape(draws, keys)
+    smallest = np.array([holm(row).min() for row in families])
     yield Row("cohort_attribution", "gumbel_vllm w2, 8 keys", "any wrong cohort named", smallest)
 
 
