@@ -5,13 +5,14 @@ READY := $(VENV)/.ready
 LITELLM := .venv-litellm
 DEMO := demo
 
-.PHONY: help setup services demo test lint format lock docs clean
+.PHONY: help setup services demo test limits lint format lock docs clean
 
 help:
 	@echo "make demo    simulate a million exchanges, scan them, write $(DEMO)/result/report.html"
 	@echo "make test    set up, lint, type-check and test everything"
 	@echo "make format  put the code into the house's format"
 	@echo "make lock    renew requirements.lock from pyproject.toml"
+	@echo "make limits  measure where detection ends, and what an operator pays (about half an hour)"
 	@echo "make docs    regenerate the documentation that code writes"
 
 setup: $(READY)
@@ -34,6 +35,9 @@ test: services
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+limits: setup
+	$(BIN)/python -m bench.limits --write --kept .limits
 
 lint: setup
 	$(BIN)/ruff format --check .
