@@ -164,11 +164,15 @@ def narrowed(footprints: Footprints, hours: int) -> Footprints:
 
 
 class Running:
-    """All that was seen so far, grown period by period, with a window of whole days that follows them."""
+    """All that was seen so far, grown period by period, with a window of whole days that follows them.
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self._gathered: Gathered | None = None
+    Args:
+        before: What an earlier run had seen, from its ``footprints``; accounts keep their rows.
+    """
+
+    def __init__(self, before: Footprints | None = None) -> None:
+        """Begin with nothing, or go on."""
+        self._gathered: Gathered | None = None if before is None else Gathered.of(before, by_name=True)
 
     def add(self, period: Period) -> NDArray[np.int64]:
         """Merge a period in, no earlier than those before it, and return the row of each of its accounts."""

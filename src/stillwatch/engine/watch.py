@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -201,17 +200,15 @@ class FolderWatch:
         return found
 
     def _take_up(self, held: Remembered, footprints: Footprints) -> None:
-        """Restore footprints and flags. Their rows may change places, since new accounts are put in by name."""
-        self._running.add(Period(footprints.origin_us, footprints))
+        """Restore footprints and flags, and look once: what was found needs a look that it can point to."""
+        self._running = Running(footprints)
         running = with_profile(self._running.footprints(), self._profile)
-        place = pc.index_in(running.account_id, value_set=footprints.account_id.cast(pa.large_string()))
-        order = place.to_numpy(zero_copy_only=False)
         detection = self._looks.look(running, int(running.integers("last_us").max()) + 1)
         self._campaigns = list(held.campaigns)
         self._looks.found = [Found(each.first_flagged_us, (detection, -1)) for each in held.campaigns]
-        self._looks.campaign = held.campaign[order]
-        self._looks.flagged_at_us = held.flagged_at_us[order]
-        self._membership = held.membership_nats[order]
+        self._looks.campaign = held.campaign.copy()
+        self._looks.flagged_at_us = held.flagged_at_us.copy()
+        self._membership = held.membership_nats.copy()
         self._tell("resumed", {"files": len(self._done), "accounts": len(running), "flagged": len(self.flags())})
 
     def _refuse_to_forget(self) -> None:

@@ -51,6 +51,14 @@ class Gathered:
         self._store = blank(pa.array([], pa.large_string()), origin_us).arrays
         self._store["hours"] = np.zeros((0, hours), np.uint16)
 
+    @classmethod
+    def of(cls, footprints: Footprints, *, by_name: bool = False) -> Gathered:
+        """Return what holds ``footprints`` already, its accounts in the rows that they have there."""
+        gathered = cls(footprints.origin_us, int(footprints.hours.shape[1]))
+        gathered.add(footprints)
+        gathered._by_name = by_name
+        return gathered
+
     def add(self, footprints: Footprints) -> NDArray[np.int64]:
         """Merge ``footprints`` in and return the row of each of its accounts.
 
