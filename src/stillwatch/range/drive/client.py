@@ -12,6 +12,7 @@ from stillwatch.range.drive.loopback import loopback
 
 LOST = 0  # No whole answer came: the connection broke, or nothing was said in time.
 _HEAD_BYTES_MAX = 1 << 16
+_IDLE_S = 2.0  # Less than servers wait: a request on a connection that is just being closed would be lost.
 _REASONING = b'"reasoning_content"'
 
 
@@ -62,7 +63,7 @@ class Sender:
     answer_s: float = 60.0
     _host: str = ""
     _port: int = 0
-    _idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
+    _idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Refuse other machines."""
@@ -100,7 +101,7 @@ class Sender:
         """Send one request, once, and return its status and whether the answer showed reasoning."""
         try:
             async with asyncio.timeout(self.answer_s):
-                reader, writer = self._idle.pop() if self._idle else await self._connect()
+                reader, writer = await self._connection()
                 try:
                     writer.write(raw)
                     status, body, keeps = await answer(reader)
@@ -110,20 +111,25 @@ class Sender:
         except (BrokenError, OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return LOST, False
         if keeps:
-            self._idle.append((reader, writer))
+            self._idle.append((time.monotonic(), reader, writer))
         else:
             writer.close()
         return status, _REASONING in body
 
     async def close(self) -> None:
         """Close the connections."""
-        for _, writer in self._idle:
+        for _, _, writer in self._idle:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
         self._idle.clear()
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._idle:
+            since_s, reader, writer = self._idle.pop()
+            if time.monotonic() - since_s < _IDLE_S and not reader.at_eof():
+                return reader, writer
+            writer.close()
         return await asyncio.open_connection(self._host, self._port, limit=_HEAD_BYTES_MAX)
 
 
