@@ -47,6 +47,10 @@ class FolderModel:
             raise ValueError(f"{folder}: no causal language model can be loaded from it ({error})") from error
         if self._tokenizer.eos_token_id is None:
             raise ValueError(f"{folder}: the tokeniser names no end token (eos_token)")
+        if gguf:  # The weights are plain floats by now; left in place, the note of their origin forbids saving them.
+            self._model.hf_quantizer = None
+            if hasattr(self._model.config, "quantization_config"):
+                del self._model.config.quantization_config
         self._model.eval()  # No dropout: the lab wants equal runs to be equal.
 
     @property
