@@ -20,8 +20,8 @@ COMMANDS: tuple[Lazy, ...] = (
     Lazy("authorize", "stillwatch.gateway.door_commands:authorize", "Decide for nginx, Envoy and LiteLLM.", "wall"),
     Lazy("verify", "stillwatch.gateway.door_commands:verify", "Let holders of accounts prove who they are.", "wall"),
     Lazy("push", "stillwatch.gateway.door_commands:push", "Write verdicts into what a gateway already has.", "wall"),
-    Lazy("watermark", "stillwatch.cli.watermark:watermark", "Keys of marks, and whether texts bear one.", "wall"),
-    Lazy("provenance", "stillwatch.cli.provenance:provenance", "Was this model taught by ours? The tests.", "wall"),
+    Lazy("watermark", "stillwatch.cli.watermark:watermark", "Keys of marks, and whether texts bear one."),
+    Lazy("provenance", "stillwatch.cli.provenance:provenance", "Was this model taught by ours? The tests."),
     Lazy("lab", "stillwatch.cli.lab:application", "Distil models of your own; what each defence takes.", "lab"),
 )
 

@@ -157,3 +157,19 @@ def test_the_level_is_paid_for_remainders_too(
     monkeypatch.setattr(detection_module, "_remainders", lambda *_: extra)
     drawn = len(detection_module.draw(population, before.content))
     assert len(extra) == 3 and detect(population, LEVEL).tested == drawn + 3
+
+
+@pytest.mark.parametrize("seed", [161, 162])
+def test_the_order_of_rows_changes_nothing(builder: ModuleType, seed: int) -> None:
+    draw = builder.Builder(seed)
+    accounts = [*draw.strangers(150), *draw.campaign(30), *draw.office(size=12)]
+    footprints = builder.footprints_of(accounts)
+    straight = detect(Population(footprints), 0.05)
+    order = np.random.default_rng(seed).permutation(len(accounts))
+    shuffled = detect(Population(footprints.take(order)), 0.05)
+    assert np.array_equal(straight.content[order], shuffled.content)
+    assert np.array_equal(straight.partition[order], shuffled.partition)
+    assert np.array_equal(straight.flagged, shuffled.flagged) and straight.flagged.any()
+    # Predictors go along the rows in any order that no value decides: their evidence may differ a little.
+    assert np.abs(straight.evidence.log_e - shuffled.evidence.log_e).max() < 0.5
+    assert np.abs(straight.score[order] - shuffled.score).max() < 0.5

@@ -106,4 +106,3 @@ def test_without_addresses_only_who_never_sleeps_is_in_no_place(builder: ModuleT
     pool = [replace(person, addresses={}, hours=np.ones_like(person.hours)) for person in pupils]
     rested, restless = BY_NAME["one place"].misfit(builder.groups_of([], pupils, pool))
     assert rested == 0 and restless == SLEEPLESS_NATS_MOST
-

@@ -362,9 +362,14 @@ def test_history_that_overlaps_or_comes_later_changes_no_flag(traffic: Traffic, 
 
 
 def test_a_stricter_level_flags_no_more_and_no_earlier(traffic: Traffic, tmp_path: Path) -> None:
-    """Without the accounts file the evidence is weak, so that the level decides."""
+    """Early in a campaign the evidence is weak, so that the level decides how soon it is enough."""
+    accounts = traffic.folder / "accounts.parquet"
     ended = [
-        run(tmp_path / level, traffic.folder / "exchanges", "--key-file", traffic.key, "--level", level)
+        run(
+            tmp_path / level,
+            traffic.folder / "exchanges",
+            *("--accounts", accounts, "--key-file", traffic.key, "--step", "6", "--level", level),
+        )
         for level in ("0.0001", "0.05", "0.5")
     ]
     assert [each.summary["false_discovery_level"] for each in ended] == [0.0001, 0.05, 0.5]

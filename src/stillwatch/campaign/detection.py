@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stillwatch.campaign.chance import expected_strangers
 from stillwatch.campaign.communities import ACCOUNTS_LEAST, communities, renumbered
 from stillwatch.campaign.joint import VIEW_NATS_LEAST, Joint, after_growth, joint
-from stillwatch.campaign.linkage import TEXT_ACCOUNTS_MOST, TEXT_TIES, joined, link
+from stillwatch.campaign.linkage import TEXT_ACCOUNTS_MOST, TEXT_TIES, link, together
 from stillwatch.campaign.membership import IDENTITY_TIES, TIE_NATS_LEAST, TIES, Membership, Ties, as_drawn, grow
 from stillwatch.campaign.population import Population
 from stillwatch.campaign.sharing import kept_to_themselves, rooted
@@ -92,17 +92,18 @@ class Detection:
 
 def identity(population: Population) -> NDArray[np.int64]:
     """Return the communities of accounts that share cards, addresses and mail domains."""
-    accounts = len(population)
-    network = link(population.network, accounts, strangers=expected_strangers(population.network, accounts))
-    views = [network, link(population.payment, accounts), link(population.mail, accounts)]
-    return communities(joined(views), accounts)
+    accounts, strangers = len(population), expected_strangers(population.network, len(population))
+    network = link(population.network.renamed(population.place), accounts, strangers=strangers)
+    views = [link(view.renamed(population.place), accounts) for view in (population.payment, population.mail)]
+    return communities(together([network, *views], accounts), accounts)[population.place]
 
 
 def content(population: Population) -> NDArray[np.int64]:
     """Return the communities of accounts that share rare texts and system instructions."""
     accounts = len(population)
-    texts = link(population.template, accounts, TEXT_ACCOUNTS_MOST, TEXT_TIES)
-    return communities(joined([texts, link(population.system, accounts)]), accounts, CONTENT_RESOLUTION)
+    texts = link(population.template.renamed(population.place), accounts, TEXT_ACCOUNTS_MOST, TEXT_TIES)
+    both = together([texts, link(population.system.renamed(population.place), accounts)], accounts)
+    return communities(both, accounts, CONTENT_RESOLUTION)[population.place]
 
 
 def conduct(population: Population) -> NDArray[np.int64]:

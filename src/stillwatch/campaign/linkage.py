@@ -107,16 +107,10 @@ def _rings(
     return left[:made].copy(), right[:made].copy(), weight[:made].copy()
 
 
-def joined(parts: list[Links]) -> Links:
-    """Return the ties of several views; two accounts may be tied by more than one."""
-    left = np.concatenate([np.zeros(0, np.int64), *[part.left for part in parts]])
-    right = np.concatenate([np.zeros(0, np.int64), *[part.right for part in parts]])
-    return Links(left, right, np.concatenate([np.zeros(0), *[part.weight for part in parts]]))
-
-
 def together(parts: list[Links], accounts: int) -> Links:
     """Return one tie a pair, with the sum of its weights over views."""
-    both = joined(parts)
-    pair, place = np.unique(both.left * accounts + both.right, return_inverse=True)
-    weight = np.bincount(place, both.weight, minlength=len(pair))
+    left = np.concatenate([np.zeros(0, np.int64), *[part.left for part in parts]])
+    right = np.concatenate([np.zeros(0, np.int64), *[part.right for part in parts]])
+    pair, place = np.unique(left * accounts + right, return_inverse=True)
+    weight = np.bincount(place, np.concatenate([np.zeros(0), *[part.weight for part in parts]]), minlength=len(pair))
     return Links(pair // accounts, pair % accounts, weight.astype(np.float64))

@@ -20,7 +20,7 @@ def louvain(links: Links, accounts: int, resolution: float, seed: int) -> NDArra
     communities then become nodes, until nothing moves.
 
     Args:
-        links: The ties of a pair count together.
+        links: One tie a pair.
         accounts: How many accounts there are.
         resolution: Above 0; 1 is Newman's modularity, above it communities are smaller.
         seed: Of the order.

@@ -54,6 +54,12 @@ class Incidence:
         part = np.sort(rows)
         return Incidence(self.account[part], self.value[part], self.label, self.network[part], self.weight[part])
 
+    def renamed(self, number: NDArray[np.int64]) -> Incidence:
+        """Return the incidence with ``number[a]`` for each account ``a``, rows in the new numbers' order."""
+        account = number[self.account]
+        order = np.argsort(account, kind="stable")
+        return Incidence(account[order], self.value[order], self.label, self.network[order], self.weight[order])
+
     @property
     def empty(self) -> bool:
         """Whether the view has no data at all."""
@@ -154,6 +160,13 @@ class Population:
         known = column.is_valid().to_numpy(zero_copy_only=False)
         values = pc.fill_null(column, 0).to_numpy(zero_copy_only=False).astype(np.uint64)
         return incidence(np.flatnonzero(known), values[known])
+
+    @cached_property
+    def place(self) -> NDArray[np.int64]:
+        """Each account's place in the order of names, so that what is drawn does not depend on the order of rows."""
+        place = np.empty(len(self), np.int64)
+        place[pc.array_sort_indices(self.footprints.account_id).to_numpy()] = np.arange(len(self))
+        return place
 
     @cached_property
     def payment(self) -> Incidence:
