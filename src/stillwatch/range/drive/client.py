@@ -14,6 +14,7 @@ LOST = 0  # No whole answer came: the connection broke, or nothing was said in t
 _HEAD_BYTES_MAX = 1 << 16
 _IDLE_S = 2.0  # Less than servers wait: a request on a connection that is just being closed would be lost.
 _REASONING = b'"reasoning_content"'
+_KNOCK_S = 0.1
 
 
 class BrokenError(Exception):
@@ -130,7 +131,11 @@ class Sender:
             if time.monotonic() - since_s < _IDLE_S and not reader.at_eof():
                 return reader, writer
             writer.close()
-        return await asyncio.open_connection(self._host, self._port, limit=_HEAD_BYTES_MAX)
+        while True:
+            try:
+                return await asyncio.open_connection(self._host, self._port, limit=_HEAD_BYTES_MAX)
+            except ConnectionRefusedError:  # Nobody is there, and nothing was sent: a gateway that starts again.
+                await asyncio.sleep(_KNOCK_S)
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
