@@ -37,7 +37,7 @@ rules: [{id: standing, when: rung >= OBSERVE, then: {rung: standing}, reason: It
 
 def test_a_pool_is_found_in_the_gateways_own_log_and_stopped_there(tmp_path: Path) -> None:
     print(f"seed {SEED}")  # noqa: T201
-    traffic = composed(Simulation(250, 1.0, 4, SEED, campaigns=(POOL,)))
+    traffic = composed(Simulation(400, 1.0, 5, SEED, campaigns=(POOL,)))
     live_us = int(traffic.time_us[0]) // DAY_US * DAY_US + DAY_US  # The day on which the pool begins is laid there.
     laid = int(np.searchsorted(traffic.time_us, live_us + DAY_US))
     folders = Folders(tmp_path)
