@@ -5,13 +5,14 @@ READY := $(VENV)/.ready
 LITELLM := .venv-litellm
 DEMO := demo
 
-.PHONY: help setup services demo test limits lint format lock docs clean
+.PHONY: help setup services demo test lab limits lint format lock docs clean
 
 help:
 	@echo "make demo    simulate a million exchanges, scan them, write $(DEMO)/result/report.html"
 	@echo "make test    set up, lint, type-check and test everything"
 	@echo "make format  put the code into the house's format"
 	@echo "make lock    renew requirements.lock from pyproject.toml"
+	@echo "make lab     distil a small model by exchanges bought, unmarked and marked, and test its origin"
 	@echo "make limits  measure where detection ends, and what an operator pays (about half an hour)"
 	@echo "make docs    regenerate the documentation that code writes"
 
@@ -28,6 +29,7 @@ demo: setup
 
 services: setup
 	sh scripts/test_services.sh $(VENV) $(LITELLM)
+	sh scripts/lab.sh $(VENV) || echo "the lab cannot be had here: its tests will be skipped" >&2
 
 test: services
 	$(BIN)/ruff format --check .
@@ -35,6 +37,11 @@ test: services
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+lab: setup
+	sh scripts/lab.sh $(VENV)
+	$(BIN)/stillwatch lab curve --task arithmetic --seeds 1 --size 250 --size 500 --size 1000 --size 4000 \
+		--held-out 2000 --defence none --defence watermark --out lab
 
 limits: setup
 	$(BIN)/python -m bench.limits --write --kept .limits
@@ -58,4 +65,4 @@ docs: setup
 	$(BIN)/python tests/test_documentation.py
 
 clean:
-	rm -rf $(VENV) $(LITELLM) $(DEMO) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(LITELLM) $(DEMO) lab .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -177,7 +177,9 @@ def test_commands_exist_with_the_options_that_are_named(page: Path) -> None:
             if words[2].startswith("bench."):
                 assert options(line) <= options(help_of(words[2])), f"{page.name}: {line}"
         elif program == "pip":
-            assert {word.split()[0] for word in words[2:]} <= {".", "stillwatch", "--no-deps"} and (ROOT / "pyproject.toml").exists()
+            assert {word.split()[0] for word in words[2:]} <= {".", "stillwatch", "--no-deps"} and (
+                ROOT / "pyproject.toml"
+            ).exists()
         else:
             assert program in TOOLS, f"{page.name}: {line}"
 
