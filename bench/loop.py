@@ -1,7 +1,8 @@
 """The loop of scan and wall, closed over real sockets: what a campaign still gets once a scan has seen enough of it.
 
     .venv/bin/python -m bench.loop
-    .venv/bin/python -m bench.loop --rung 0=cap --json FILE
+    .venv/bin/python -m bench.loop --rung 0=verify --json FILE
+    .venv/bin/python -m bench.loop --traffic FOLDER --campaign hydra --live-day 4 --until-day 8
 
 A mock model server, ``stillwatch serve`` with the policy that comes along, enforced, and simulated traffic: a preset of
 the range and honest accounts. Requests say what time it is. The gateway logs without texts and folds footprints, the
@@ -22,16 +23,21 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from bench.labelled import given as given_folder
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import beta
 
 from stillwatch.exchange.pseudonym import Pseudonyms
+from stillwatch.exchange.schema import EXCHANGE_SCHEMA
 from stillwatch.range.drive.closed_loop import (
     ClosedLoop,
     Folders,
@@ -40,12 +46,13 @@ from stillwatch.range.drive.closed_loop import (
     enforced,
     standings_by_rung,
 )
+from stillwatch.range.drive.drill import POOL
 from stillwatch.range.drive.processes import gateway, model_server
 from stillwatch.range.drive.tally import UNSENT, Count, Tally
 from stillwatch.range.drive.traffic import Traffic, composed
 from stillwatch.range.presets import preset
 from stillwatch.range.rhythm import DAY_US
-from stillwatch.range.simulation import START, Simulation
+from stillwatch.range.simulation import Simulation
 from stillwatch.response.ladder import WORDS, Rung
 
 KEY = bytes(range(32))  # A bench's own; it hides nothing.
@@ -62,11 +69,41 @@ def _rates(count: Count) -> dict[str, Any]:
     return asdict(count) | {"share_through": round(count.through / count.sent, 4) if count.sent else None}
 
 
+def labelled(folder: Path, campaign: str) -> Traffic:
+    """Return the traffic of a folder as ``bench.labelled`` describes it; counted is one of its campaigns.
+
+    The others are sent, too, and are neither that campaign nor honest.
+    """
+    found = given_folder(folder)
+    exchanges = pa.concat_tables([pq.read_table(path) for path in found.files()]).cast(EXCHANGE_SCHEMA)
+    truth = pq.read_table(found.truth)
+    name = truth["campaign"].to_numpy(zero_copy_only=False)
+    ids = truth["account_id"].to_numpy(zero_copy_only=False)
+    members = ids[name == campaign]
+    if not len(members):
+        raise ValueError(f"{folder}: has no campaign {campaign!r}")
+    account = exchanges["account_id"]
+    hostile = pc.is_in(account, value_set=truth.filter(pc.is_valid(truth["campaign"]))["account_id"].combine_chunks())
+    taken = pq.read_table(found.extraction)["exchange_id"].combine_chunks()
+    extraction = pc.and_(
+        pc.is_in(exchanges["exchange_id"], value_set=taken), pc.is_in(account, value_set=pa.array(members))
+    )
+    return Traffic(
+        accounts=pq.read_table(found.accounts),
+        exchanges=exchanges,
+        time_us=exchanges["timestamp"].cast(pa.int64()).to_numpy(),
+        hostile=hostile.to_numpy(),
+        extraction=extraction.to_numpy(),
+        members=frozenset(members.tolist()),
+    )
+
+
 def summary(traffic: Traffic, tally: Tally, looks: list[LookDone], flagged: frozenset[str]) -> dict[str, Any]:
     """Return what got through before and after the first look that flagged accounts of a campaign."""
     rows = np.arange(len(traffic))
     seen = next((look for look in looks if look.members), None)
-    ever = np.isin(traffic.exchanges["account_id"].to_numpy(zero_copy_only=False), sorted(flagged))
+    ids = traffic.exchanges["account_id"].to_numpy(zero_copy_only=False)
+    ever = np.isin(ids, sorted(flagged))
     honest = tally.count(~traffic.hostile)
     result: dict[str, Any] = {
         "sent": int((tally.status != UNSENT).sum()),
@@ -74,7 +111,8 @@ def summary(traffic: Traffic, tally: Tally, looks: list[LookDone], flagged: froz
         "looks": len(looks),
         "campaign_accounts": len(traffic.members),
         "flagged_members": len(flagged & traffic.members),
-        "flagged_others": len(flagged - traffic.members),
+        "flagged_honest": len(flagged & frozenset(ids[~traffic.hostile].tolist())),
+        "flagged_of_other_campaigns": len((flagged & frozenset(ids[traffic.hostile].tolist())) - traffic.members),
         "honest": asdict(honest) | {"refused_upper_95": _upper(honest.barred, honest.sent)},
         "first_seen": None,
     }
@@ -100,12 +138,12 @@ def measure(given: argparse.Namespace, console: Console) -> dict[str, Any]:
     """Run the loop once."""
     begun = time.monotonic()
     rungs = tuple((float(n), WORDS[word]) for n, _, word in (pair.partition("=") for pair in given.rung))
-    campaign = preset(given.preset)
-    if given.starts_day is not None:
-        campaign = replace(campaign, starts_day=given.starts_day)
-    spec = Simulation(given.benign, given.scale, given.days, given.seed, campaigns=(campaign,))
-    traffic = composed(spec)
-    start_us = int(START.timestamp() * 1e6)
+    if given.traffic is not None:
+        traffic = labelled(given.traffic, given.campaign)
+    else:
+        campaign = POOL if given.preset == POOL.name else preset(given.preset)
+        traffic = composed(Simulation(given.benign, given.scale, given.days, given.seed, campaigns=(campaign,)))
+    start_us = int(traffic.time_us[0]) // DAY_US * DAY_US
     live_us, until_us = (start_us + int(day * DAY_US) for day in (given.live_day, given.until_day))
     plan = LoopPlan(speed=given.speed, live_us=live_us, until_us=until_us, rungs=rungs)
     policy = (importlib.resources.files("stillwatch.response") / "default_policy.yaml").read_text(encoding="utf-8")
@@ -132,8 +170,8 @@ def measure(given: argparse.Namespace, console: Console) -> dict[str, Any]:
             sent_s = time.monotonic() - sent_s
         by_rung = standings_by_rung(folders.standings)
     return {
-        "preset": given.preset,
-        "seed": given.seed,
+        "traffic": given.preset if given.traffic is None else f"{given.campaign} in {given.traffic}",
+        "seed": given.seed if given.traffic is None else None,
         "benign": given.benign,
         "scale": given.scale,
         "days": given.days,
@@ -149,9 +187,9 @@ def measure(given: argparse.Namespace, console: Console) -> dict[str, Any]:
 def show(result: dict[str, Any], console: Console) -> None:
     """Print what was measured, and whether it is what was asked for."""
     console.print(
-        f"seed {result['seed']}: {result['sent']:,} requests in {result['seconds']:.0f} s, {result['lost']} lost;"
+        f"{result['traffic']}: {result['sent']:,} requests in {result['seconds']:.0f} s, {result['lost']} lost;"
         f" flagged {result['flagged_members']} of {result['campaign_accounts']} accounts of the campaign"
-        f" and {result['flagged_others']} others",
+        f", {result['flagged_of_other_campaigns']} of other campaigns and {result['flagged_honest']} honest ones",
         markup=False,
     )
     table = Table("", "sent", "through", "with reasoning", "403", "429", "else", "through, %")
@@ -192,15 +230,16 @@ def main() -> None:
     parser.add_argument("--benign", type=int, default=4000)
     parser.add_argument("--scale", type=float, default=0.05)
     parser.add_argument("--days", type=int, default=28, help="length of the simulation")
-    parser.add_argument("--starts-day", type=float, help="of the campaign; without it the preset's own")
+    parser.add_argument("--traffic", type=Path, help="folder of labelled traffic, in place of a simulation")
+    parser.add_argument("--campaign", default="hydra", help="of the folder: the one that is counted")
     parser.add_argument("--live-day", type=float, default=13.0, help="from then on requests are sent")
     parser.add_argument("--until-day", type=float, default=16.0)
     parser.add_argument("--speed", type=float, default=20.0, help="simulated seconds in a second, during looks")
-    parser.add_argument("--rung", nargs="*", default=[f"0={Rung.VERIFY.word}"], help="NATS=RUNG, as for the watch")
+    parser.add_argument("--rung", nargs="*", default=[f"0={Rung.CAP.word}"], help="NATS=RUNG, as for the watch")
     parser.add_argument("--json", type=Path, help="write the result there too")
     given = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"seed {given.seed}", markup=False)
+    console.print(f"seed {given.seed}" if given.traffic is None else f"traffic {given.traffic}", markup=False)
     result = measure(given, console)
     show(result, console)
     if given.json:

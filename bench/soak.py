@@ -214,6 +214,7 @@ def judged(soak: Soak, folder: Path, faults: float, seed: int) -> dict[str, Any]
         lives.setdefault(start, []).append(size)
     return {
         "sent": len(soak.status),
+        "without_an_answer_for_no_fault": sum(s == LOST and fault_of(n, faults) != "half" for n, s in names.items()),
         "by_status": {str(status): count for status, count in sorted(Counter(soak.status.values()).items())},
         "faults": dict(sorted(Counter(fault_of(name, faults) or "none" for name in names).items())),
         "served": len(served),
