@@ -5,10 +5,11 @@ READY := $(VENV)/.ready
 LITELLM := .venv-litellm
 DEMO := demo
 
-.PHONY: help setup services demo test lab limits lint format lock docs clean
+.PHONY: help setup services demo demo-wall test lab limits lint format lock docs clean
 
 help:
 	@echo "make demo    simulate a million exchanges, scan them, write $(DEMO)/result/report.html"
+	@echo "make demo-wall  stand a gateway before a mock model server, and watch a campaign be found and stopped"
 	@echo "make test    set up, lint, type-check and test everything"
 	@echo "make format  put the code into the house's format"
 	@echo "make lock    renew requirements.lock from pyproject.toml"
@@ -26,6 +27,9 @@ demo: setup
 	$(BIN)/stillwatch simulate --out $(DEMO)/traffic --benign 5000 --scale 0.1 --days 28 --seed 7 --force
 	$(BIN)/stillwatch scan $(DEMO)/traffic/exchanges --accounts $(DEMO)/traffic/accounts.parquet --out $(DEMO)/result
 	@echo "Open $(DEMO)/result/report.html in a browser."
+
+demo-wall: setup
+	$(BIN)/stillwatch demo-wall
 
 services: setup
 	sh scripts/test_services.sh $(VENV) $(LITELLM)

@@ -17,6 +17,8 @@ COMMANDS: tuple[Lazy, ...] = (
     Lazy("policy", "stillwatch.cli.policy:policy", "Check a policy, and replay it before it is enforced.", "wall"),
     Lazy("standings", "stillwatch.cli.standings:standings", "Make and change the table of accounts on rungs.", "wall"),
     Lazy("serve", "stillwatch.gateway.commands:serve", "Stand before a model server: decide, respond, log.", "wall"),
+    Lazy("watch", "stillwatch.cli.watch:watch", "Fold a gateway's log as it grows, and renew the standings.", "wall"),
+    Lazy("demo-wall", "stillwatch.cli.demo_wall:demo_wall", "Show the closed loop on loopback.", "wall"),
     Lazy("authorize", "stillwatch.gateway.door_commands:authorize", "Decide for nginx, Envoy and LiteLLM.", "wall"),
     Lazy("verify", "stillwatch.gateway.door_commands:verify", "Let holders of accounts prove who they are.", "wall"),
     Lazy("push", "stillwatch.gateway.door_commands:push", "Write verdicts into what a gateway already has.", "wall"),
