@@ -5,8 +5,11 @@
     .venv/bin/python -m bench.loop --traffic FOLDER --campaign hydra --live-day 4 --until-day 8
 
 A mock model server, ``stillwatch serve`` with the policy that comes along, enforced, and simulated traffic: a preset of
-the range and honest accounts. Requests say what time it is. The gateway logs without texts and folds footprints, the
-watch looks at them every twelve simulated hours and renews the standings, and the gateway takes these over by itself.
+the range and honest accounts. Requests say what time it is. The policy's quotas for everyone are left out, as they are
+to be set by a provider's own traffic, and refuse busy firms as well as campaigns; ``--quotas`` keeps them. The gateway
+logs without texts and folds footprints, the watch looks at them every twelve simulated hours and renews the standings,
+and the gateway takes these over by itself.
+
 While a look is under way, traffic goes at 20 times the speed; between looks nothing depends on the machine's clock, and
 it goes as fast as answers come. What is earlier than ``--live-day`` is laid into the log as it would be there.
 
@@ -31,6 +34,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import yaml
 from bench.labelled import given as given_folder
 from rich.console import Console
 from rich.table import Table
@@ -98,6 +102,19 @@ def labelled(folder: Path, campaign: str) -> Traffic:
     )
 
 
+def without_quotas(policy: str) -> str:
+    """Return a policy without the rules that only set limits.
+
+    Raises:
+        ValueError: If it has none: then it is not the one that comes along.
+    """
+    held = yaml.safe_load(policy)
+    kept = [rule for rule in held["rules"] if set(rule["then"]) != {"limits"}]
+    if len(kept) == len(held["rules"]):
+        raise ValueError("the policy has no quotas")
+    return str(yaml.safe_dump(held | {"rules": kept}, sort_keys=False))
+
+
 def summary(traffic: Traffic, tally: Tally, looks: list[LookDone], flagged: frozenset[str]) -> dict[str, Any]:
     """Return what got through before and after the first look that flagged accounts of a campaign."""
     rows = np.arange(len(traffic))
@@ -113,7 +130,7 @@ def summary(traffic: Traffic, tally: Tally, looks: list[LookDone], flagged: froz
         "flagged_members": len(flagged & traffic.members),
         "flagged_honest": len(flagged & frozenset(ids[~traffic.hostile].tolist())),
         "flagged_of_other_campaigns": len((flagged & frozenset(ids[traffic.hostile].tolist())) - traffic.members),
-        "honest": asdict(honest) | {"refused_upper_95": _upper(honest.barred, honest.sent)},
+        "honest": asdict(honest) | {"refused_upper_95": _upper(honest.refused, honest.sent)},
         "first_seen": None,
     }
     if seen is None:
@@ -146,7 +163,9 @@ def measure(given: argparse.Namespace, console: Console) -> dict[str, Any]:
     start_us = int(traffic.time_us[0]) // DAY_US * DAY_US
     live_us, until_us = (start_us + int(day * DAY_US) for day in (given.live_day, given.until_day))
     plan = LoopPlan(speed=given.speed, live_us=live_us, until_us=until_us, rungs=rungs)
-    policy = (importlib.resources.files("stillwatch.response") / "default_policy.yaml").read_text(encoding="utf-8")
+    policy = enforced((importlib.resources.files("stillwatch.response") / "default_policy.yaml").read_text("utf-8"))
+    if not given.quotas:
+        policy = without_quotas(policy)
 
     def tell(look: LookDone, tally: Tally) -> None:
         at = np.datetime64(look.at_us, "us").astype("datetime64[m]")
@@ -159,7 +178,7 @@ def measure(given: argparse.Namespace, console: Console) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory(prefix="stillwatch-loop-") as name:
         folders = Folders(Path(name))
-        folders.prepare(traffic, enforced(policy), KEY, int(np.searchsorted(traffic.time_us, live_us)))
+        folders.prepare(traffic, policy, KEY, int(np.searchsorted(traffic.time_us, live_us)))
         with (
             model_server(folders.root) as upstream,
             gateway(folders.root, upstream, folders.options()) as url,
@@ -177,6 +196,7 @@ def measure(given: argparse.Namespace, console: Console) -> dict[str, Any]:
         "days": given.days,
         "live_days": [given.live_day, given.until_day],
         "speed": given.speed,
+        "quotas": given.quotas,
         "rungs": {f"{nats:g}": rung.word for nats, rung in rungs},
         "standings": by_rung,
         "seconds": round(time.monotonic() - begun, 1),
@@ -206,10 +226,10 @@ def show(result: dict[str, Any], console: Console) -> None:
     if seen is not None:
         share = seen["after_the_look"]["share_through"]
         console.print(_verdict(f"{share:.1%} of the campaign's exchanges get through after the look", share, MAY_PASS))
-    refused = honest["refused_upper_95"]
-    of = f"{honest['barred']} of {honest['sent']:,} honest requests refused by standing (at most {refused:.2g} at 95 %)"
-    console.print(_verdict(of, honest["barred"] / max(1, honest["sent"]), MAY_BE_REFUSED))
-    console.print(f"{honest['limited']:,} honest requests were over the policy's quotas for everyone", markup=False)
+    refused, most = honest["barred"] + honest["limited"], honest["refused_upper_95"]
+    said = f"{refused:,} of {honest['sent']:,} honest requests refused (at most {most:.2g} of them at 95 %)"
+    console.print(_verdict(said, refused / max(1, honest["sent"]), MAY_BE_REFUSED))
+    console.print(f"of these by standing: {honest['barred']:,}; over a limit: {honest['limited']:,}", markup=False)
 
 
 def _row(table: Table, name: str, count: dict[str, Any]) -> None:
@@ -236,9 +256,10 @@ def main() -> None:
     parser.add_argument("--until-day", type=float, default=16.0)
     parser.add_argument("--speed", type=float, default=20.0, help="simulated seconds in a second, during looks")
     parser.add_argument("--rung", nargs="*", default=[f"0={Rung.CAP.word}"], help="NATS=RUNG, as for the watch")
+    parser.add_argument("--quotas", action="store_true", help="keep the policy's quotas for everyone")
     parser.add_argument("--json", type=Path, help="write the result there too")
     given = parser.parse_args()
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=120)
     console.print(f"seed {given.seed}" if given.traffic is None else f"traffic {given.traffic}", markup=False)
     result = measure(given, console)
     show(result, console)
@@ -247,7 +268,8 @@ def main() -> None:
     seen = result["first_seen"]
     honest = result["honest"]
     met = seen is not None and seen["after_the_look"]["share_through"] <= MAY_PASS
-    sys.exit(0 if met and honest["barred"] <= MAY_BE_REFUSED * honest["sent"] else 1)
+    refused = honest["barred"] + honest["limited"]
+    sys.exit(0 if met and refused <= MAY_BE_REFUSED * honest["sent"] else 1)
 
 
 if __name__ == "__main__":

@@ -263,7 +263,7 @@ def main() -> None:
     parser.add_argument("--redis-every-s", type=float, default=20.0, help="between two restarts of Redis")
     parser.add_argument("--json", type=Path, help="write the result there too")
     given = parser.parse_args()
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=120)
     if shutil.which("redis-server") is None:
         console.print("redis-server is absent: nothing was measured")
         sys.exit(2)

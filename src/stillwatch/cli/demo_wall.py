@@ -63,7 +63,7 @@ def demo_wall(
         typer.echo(orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode())
     else:
         console.print(_closing_table(state))
-        console.print(_sentence(figures), markup=False)
+        console.print(_sentence(figures), markup=False, soft_wrap=True)
     if state.force_row < 0:
         raise typer.Exit(1)
 
