@@ -115,7 +115,8 @@ def test_a_signal_ends_it_between_two_turns(folder: Path, number: int) -> None:
     words = [
         sys.executable,
         "-m",
-        "stillwatch.cli.watch",
+        "stillwatch",
+        "watch",
         str(folder / "log"),
         "--standings",
         str(folder / "standings"),

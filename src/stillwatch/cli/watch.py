@@ -198,7 +198,3 @@ def _key_file(named: Path | None) -> Path:
     own = Path(typer.get_app_dir("stillwatch")) / "key"
     own.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return own
-
-
-if __name__ == "__main__":
-    typer.run(watch)

@@ -150,7 +150,7 @@ async def drill(plan: DrillPlan, root: Path, show: Callable[[DrillState], None],
 @contextlib.asynccontextmanager
 async def _watched(folders: Folders, every_s: float, state: DrillState) -> Any:
     """Run ``stillwatch watch`` until the block ends, and note what it tells."""
-    words = [sys.executable, "-m", "stillwatch.cli.watch", str(folders.log), "--standings", str(folders.standings)]
+    words = [sys.executable, "-m", "stillwatch", "watch", str(folders.log), "--standings", str(folders.standings)]
     words += ["--accounts", str(folders.accounts), "--key-file", str(folders.key), "--every", str(every_s)]
     words += ["--rung", "0=verify", "--json"]
     with (folders.root / "watch.txt").open("wb") as errors:
