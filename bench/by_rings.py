@@ -11,6 +11,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from stillwatch.campaign.communities import communities
+from stillwatch.campaign.detection import IDENTITY_WEIGHT
 from stillwatch.campaign.linkage import Links, link, together
 from stillwatch.campaign.population import Population
 from stillwatch.footprint.footprints import Footprints
@@ -31,7 +32,7 @@ def link_by_rings(footprints: Footprints) -> Linked:
     views = (population.payment, population.network, population.mail)
     ties = together([link(view, accounts) for view in views], accounts)
     tied = time.perf_counter()
-    group = communities(ties, accounts)
+    group = communities(ties, accounts, IDENTITY_WEIGHT)
     drawn = time.perf_counter()
     linked = Linked(ties.left, ties.right, ties.weight)
     linked.groups[COMMUNITIES] = group

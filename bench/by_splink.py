@@ -16,6 +16,7 @@ from splink.internals import comparison_level_library as level
 from splink.internals import comparison_library as comparison
 
 from stillwatch.campaign.communities import communities
+from stillwatch.campaign.detection import IDENTITY_WEIGHT
 from stillwatch.campaign.linkage import Links
 
 FIELDS_ALL = ("card", "addresses", "mail", "client", "sign_up", "setting")
@@ -111,7 +112,7 @@ def _by_louvain(linked: Linked, accounts: int) -> NDArray[np.int64]:
     """Return the project's communities on Splink's pairs: tells the part of the clustering from that of the scores."""
     left, right = np.minimum(linked.left, linked.right), np.maximum(linked.left, linked.right)
     probability = 1 / (1 + np.exp2(-linked.weight))
-    return communities(Links(left, right, probability), accounts)
+    return communities(Links(left, right, probability), accounts, IDENTITY_WEIGHT)
 
 
 def _clusters(linker: Any, predicted: Any, weight: float, accounts: int) -> NDArray[np.int64]:
