@@ -3,7 +3,7 @@ from typing import Any, ClassVar
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stillwatch.response.features import FEATURES, checked
@@ -270,6 +270,7 @@ DEFAULT_ENFORCED = DEFAULT.as_enforced(also_shadow=True)
 
 
 @given(requests, standings)
+@example(Request(account=0, at_us=0), Standing(Rung.NONE, 0, 10.0, "c", membership_nats=float("nan")))
 def test_no_request_makes_a_judgement_fail(facts: Request, standing: Standing | None) -> None:
     judged = EVERYTHING.judge(facts, standing, facts.at_us)
     assert (judged.rung, judged.failed) == (Rung.SLOW, ())

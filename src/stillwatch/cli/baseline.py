@@ -14,10 +14,10 @@ from rich.table import Table
 
 from stillwatch.campaign.baseline import Baseline
 from stillwatch.case.wording import plural
-from stillwatch.cli.scan import Accounts, AssumeUtc, KeyFile, MapFile, Strict, key_of, reading_bar, requested, told
+from stillwatch.cli.scan import Accounts, AssumeUtc, KeyFile, MapFile, Strict, reading_bar, requested, told
 from stillwatch.engine.baseline import baseline as learn
 from stillwatch.evidence.benign import BENIGN
-from stillwatch.exchange.pseudonym import Pseudonyms, load_key
+from stillwatch.exchange.pseudonym import Pseudonyms, key_of, load_key
 from stillwatch.exchange.quarantine import Quarantine
 from stillwatch.store.baselines import as_json, write_baseline
 

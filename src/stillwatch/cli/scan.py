@@ -21,7 +21,7 @@ from stillwatch.engine.scan import scan as run
 from stillwatch.engine.steps import Watch
 from stillwatch.exchange.discovery import SourceError
 from stillwatch.exchange.mapping import load_mapping
-from stillwatch.exchange.pseudonym import Pseudonyms, load_key
+from stillwatch.exchange.pseudonym import Pseudonyms, key_of, load_key
 from stillwatch.exchange.quarantine import Quarantine, StrictError
 from stillwatch.store.baselines import read_baseline
 from stillwatch.store.results import result_accounts, write_results
@@ -172,15 +172,6 @@ def show(outcome: Outcome, out: Path, as_json: bool) -> None:
         console.print(campaign_table(outcome.scan))
     console.print(headline(outcome.scan))
     console.print(f"Report: {out / 'report.html'}")
-
-
-def key_of(named: Path | None) -> Path:
-    """Return the key file to use: the one named, or the user's own, whose folder is made."""
-    if named is not None:
-        return named
-    own = Path(typer.get_app_dir("stillwatch")) / "key"
-    own.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return own
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stillwatch.exchange.discovery import SourceError
-from stillwatch.exchange.pseudonym import Pseudonyms, load_key
+from stillwatch.exchange.pseudonym import Pseudonyms, key_of, load_key
 from stillwatch.response.ladder import MEANINGS, WORDS, Rung
 from stillwatch.response.overlay import Entry, SnapshotError, edit_overlay, overlay_path, read_overlay
 from stillwatch.response.profiles import read_profiles
@@ -82,7 +82,7 @@ def make(
     try:
         found = read_results(result)
         profiles = read_profiles(accounts, owners)
-        pseudonyms = Pseudonyms(load_key(_key_file(key_file)))
+        pseudonyms = Pseudonyms(load_key(key_of(key_file)))
         now_us = _now_us()
         made = standings_of(
             flags_of(found.accounts, found.campaigns),
@@ -250,19 +250,10 @@ def _pseudonyms(accounts: list[str], key_file: Path | None) -> list[int]:
         if any(key >= 1 << 64 for key in keys):
             raise ValueError("a pseudonym has at most 16 hexadecimal digits")
         return keys
-    hashes, _ = Pseudonyms(load_key(_key_file(key_file))).hashes("account_id", pa.array(accounts, pa.string()))
+    hashes, _ = Pseudonyms(load_key(key_of(key_file))).hashes("account_id", pa.array(accounts, pa.string()))
     return [
         int(name, 16) if name.startswith("0x") else key for name, key in zip(accounts, hashes.tolist(), strict=True)
     ]
-
-
-def _key_file(named: Path | None) -> Path:
-    """Return the key file to use: the one named, or the user's own, as ``stillwatch scan`` does."""
-    if named is not None:
-        return named
-    own = Path(typer.get_app_dir("stillwatch")) / "key"
-    own.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return own
 
 
 def _summary(table: Standings, path: Path) -> dict[str, Any]:

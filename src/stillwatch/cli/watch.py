@@ -15,7 +15,7 @@ import typer
 from stillwatch.engine.watch import SETTLED_S, FolderWatch, Tell, Watching
 from stillwatch.exchange.discovery import SourceError
 from stillwatch.exchange.mapping import load_mapping
-from stillwatch.exchange.pseudonym import Pseudonyms, load_key
+from stillwatch.exchange.pseudonym import Pseudonyms, key_of, load_key
 from stillwatch.response.ladder import WORDS, Rung
 from stillwatch.response.overlay import SnapshotError
 from stillwatch.response.redis_counters import redis_client
@@ -94,7 +94,7 @@ def watch(
     """
     tell = _told(as_json)
     try:
-        pseudonyms = Pseudonyms(load_key(_key_file(key_file)))
+        pseudonyms = Pseudonyms(load_key(key_of(key_file)))
         watching = Watching(
             folder=folder,
             standings=standings,
@@ -189,12 +189,3 @@ def _ended() -> threading.Event:
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, lambda *_: ended.set())
     return ended
-
-
-def _key_file(named: Path | None) -> Path:
-    """Return the key file to use: the one named, or the user's own, as ``stillwatch scan`` does."""
-    if named is not None:
-        return named
-    own = Path(typer.get_app_dir("stillwatch")) / "key"
-    own.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return own

@@ -141,6 +141,17 @@ def load_key(path: Path | None) -> bytes:
     return key
 
 
+def key_of(named: Path | None) -> Path:
+    """Return the key file to use: the one named, or the user's own, whose folder is made."""
+    import typer  # Here, since a gateway's plug-in reads keys without a command line.
+
+    if named is not None:
+        return named
+    own = Path(typer.get_app_dir("stillwatch")) / "key"
+    own.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return own
+
+
 def _new_key(path: Path) -> bytes:
     key = secrets.token_bytes(32)
     try:

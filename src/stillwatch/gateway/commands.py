@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from stillwatch.exchange.pseudonym import key_of
 from stillwatch.gateway.settings import SettingsError, WallSettings
 
 Upstream = Annotated[str, typer.Option("--upstream", help="Address of the model server: http://127.0.0.1:8000.")]
@@ -120,7 +121,7 @@ def serve(
         policy=str(policy) if policy else "",
         standings=standings,
         counters=counters,
-        key_file=str(key_file or _own_key()),
+        key_file=str(key_of(key_file)),
         log=str(log) if log else "",
         log_rows=log_rows,
         log_age_s=log_age_s,
@@ -150,13 +151,6 @@ def serve(
         run(settings)
     except (SettingsError, OSError, ValueError) as error:
         _fail(str(error))
-
-
-def _own_key() -> Path:
-    """Return the user's own key file, the one that a scan uses without being told; its folder is made."""
-    own = Path(typer.get_app_dir("stillwatch")) / "key"
-    own.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return own
 
 
 def _try(wall: WallSettings) -> None:

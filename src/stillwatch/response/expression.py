@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 import re
 import sys
 import threading
@@ -116,8 +117,9 @@ class Conditions:
             self._local.held = context, last
         for place, value in enumerate(values):
             if value != last[place]:
+                known = value if value == value else -math.inf  # The library cannot compare what is not a number.
                 try:
-                    context.add_variable(self.used[place], value)
+                    context.add_variable(self.used[place], known)
                 except Exception:  # A number beyond 64 bits or half a character: what a client made up is unknown.
                     context.add_variable(self.used[place], type(value)())
                 last[place] = value

@@ -132,6 +132,15 @@ def edit_overlay(path: Path, edit: Callable[[dict[int, Entry]], None]) -> Overla
     return overlay
 
 
+def file_mark(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes whenever a file is put in place of another or written to; None for no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Put ``content`` in place of ``path`` in one step, flushed to the disk.
 

@@ -196,6 +196,7 @@ class Policy:
         counted_output_tokens_most: The most that is charged before the answer is there.
         cache_s: As in ``Command``, where a decision may be cached at all.
         problems: What the ``type`` of problem documents begins with.
+        files: Those that it was read from, to be looked at for changes.
 
     Raises:
         ConditionError: If a condition cannot be read.
@@ -215,6 +216,7 @@ class Policy:
         counted_output_tokens_most: int = 4_000,
         cache_s: float = 0.0,
         problems: str = "urn:stillwatch:problem:",
+        files: Sequence[Path] = (),
     ) -> None:
         """Compile the conditions."""
         self.name, self.revision, self.enforce = name, revision, enforce
@@ -222,6 +224,7 @@ class Policy:
         self.networks = dict(networks or {})
         self.lists = dict(lists or {})
         self.problems = problems
+        self.files = tuple(files)
         self.assumed_output_tokens = assumed_output_tokens
         self.counted_output_tokens_most = counted_output_tokens_most
         names = [feature.name for feature in FEATURES]

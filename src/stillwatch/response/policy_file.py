@@ -62,11 +62,11 @@ def load_policy(path: Path | None = None) -> Policy:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise PolicyError(str(held), 0, "", f"cannot be read: {reason}", "check the path") from error
-    return parse_policy(text, str(held), held.parent)
+    return parse_policy(text, str(held), held.parent, (held,))
 
 
-def parse_policy(text: str, source: str, folder: Path) -> Policy:
-    """Return the policy that ``text`` is; files that it names lie in ``folder``.
+def parse_policy(text: str, source: str, folder: Path, files: Sequence[Path] = ()) -> Policy:
+    """Return the policy that ``text``, read from ``files``, is; further files that it names lie in ``folder``.
 
     Raises:
         PolicyError: As ``load_policy``.
@@ -76,7 +76,7 @@ def parse_policy(text: str, source: str, folder: Path) -> Policy:
     except YamlError as error:
         raise PolicyError(source, error.line, "", str(error), "see docs/policy.md for a policy's form") from error
     try:
-        return _Reading(source, folder).policy(document)
+        return _Reading(source, folder, files).policy(document)
     except ImportError as error:
         raise PolicyError(source, 0, "", "conditions cannot be read here", str(error)) from error
 
@@ -84,8 +84,8 @@ def parse_policy(text: str, source: str, folder: Path) -> Policy:
 class _Reading:
     """One file being read; ``rule`` is where it is."""
 
-    def __init__(self, source: str, folder: Path) -> None:
-        self._source, self._folder = source, folder
+    def __init__(self, source: str, folder: Path, files: Sequence[Path]) -> None:
+        self._source, self._folder, self._files = source, folder, list(files)
         self._rule = ""
 
     def policy(self, document: Located) -> Policy:
@@ -120,6 +120,7 @@ class _Reading:
             counted_output_tokens_most=self._whole(tokens["counted_most"]) if "counted_most" in tokens else 4_000,
             cache_s=self._number(top["cache_s"], 0, 60) if "cache_s" in top else 0.0,
             problems=self._text(top["problems"]) if "problems" in top else "urn:stillwatch:problem:",
+            files=self._files,
         )
 
     def _one_rule(self, item: Located) -> Rule:
@@ -256,6 +257,7 @@ class _Reading:
         if "networks_file" in top:
             item = top["networks_file"]
             path = self._folder / self._text(item)
+            self._files.append(path)
             try:
                 with path.open(encoding="utf-8", newline="") as file:
                     for row in itertools.islice(csv.DictReader(file), _NETWORKS_MOST):

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from stillwatch.response.overlay import Entry, Overlay, SnapshotError, overlay_of_bytes
-from stillwatch.response.standing import Standing, Standings, apply_overlay, standings_of_bytes
+from stillwatch.response.standing import Renewed, Standings, standings_of_bytes
 
 _PREFIX = "{stillwatch}:standings:"
 _OLD_S = 600  # A replaced table stays so long for gateways that are just loading it.
@@ -39,7 +36,7 @@ def publish_entries(client: Any, entries: Mapping[int, Entry], prefix: str = _PR
         steps.execute()
 
 
-class RedisStandings:
+class RedisStandings(Renewed):
     """Watches a server for a new table or overlay, and swaps each whole; the table itself is held in memory.
 
     A server that is away leaves what was read before in force, and ``error`` says so.
@@ -52,38 +49,10 @@ class RedisStandings:
 
     def __init__(self, client: Any, poll_s: float = 1.0, *, prefix: str = _PREFIX, in_background: bool = True) -> None:
         """Load what is there; a server that is away is tried again at the next look."""
-        self.error = ""
-        self.standings = Standings({"account": np.zeros(0, np.uint64)}, {})
-        self.overlay = Overlay({})
+        super().__init__(poll_s, in_background)
         self._client, self._prefix = client, prefix
-        self._poll_us = int(poll_s * 1e6)
-        self._background = in_background
-        self._lock = threading.Lock()
-        self._next_us = self._now_us = 0
         self._versions: tuple[Any, Any] = (None, None)
         self._lock.acquire()
-        self._reload()
-
-    def of(self, account: int) -> Standing | None:
-        """Return where the account stands, what was done by hand included."""
-        found = self.standings.of(account)
-        overlay = self.overlay
-        return apply_overlay(overlay, account, found, self._now_us) if overlay.entries else found
-
-    def poll(self, now_us: int) -> None:
-        """Look at the versions if it is time, and load what changed."""
-        self._now_us = now_us
-        if now_us < self._next_us:
-            return
-        self._next_us = now_us + self._poll_us
-        if not self._lock.acquire(blocking=False):
-            return
-        if self._background:
-            try:
-                threading.Thread(target=self._reload, name="standings", daemon=True).start()
-                return  # The thread gives the lock back.
-            except RuntimeError:
-                pass
         self._reload()
 
     def _reload(self) -> None:

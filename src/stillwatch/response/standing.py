@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import zlib
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillwatch.response.ladder import Rung
-from stillwatch.response.overlay import Overlay, SnapshotError, overlay_path, read_overlay, replace_file
+from stillwatch.response.overlay import Overlay, SnapshotError, file_mark, overlay_path, read_overlay, replace_file
 
 MAGIC = b"stillwatch standings 1\n"
 _WORD_BYTES = 8  # After the magic: the sum of all that follows it, and the length of the header.
@@ -255,7 +256,61 @@ def read_snapshot(path: Path) -> Standings:
     return standings_of_bytes(raw, str(path))
 
 
-class Reloading:
+class Renewed(ABC):
+    """Standings and overlay as last loaded, and when to look for newer ones; where they lie is the subclasses' matter.
+
+    Loading happens in a thread of its own, so that requests are never kept waiting.
+
+    Args:
+        poll_s: How often to look, in seconds.
+        in_background: Load in a thread; else in ``poll``, for tests and commands.
+
+    Attributes:
+        error: Why the last loading failed; empty if it did not.
+    """
+
+    def __init__(self, poll_s: float, in_background: bool) -> None:
+        """Begin with nothing loaded."""
+        self.error = ""
+        self.standings = Standings({"account": np.zeros(0, np.uint64)}, {})
+        self.overlay = Overlay({})
+        self._poll_us = int(poll_s * 1e6)
+        self._background = in_background
+        self._next_us = self._now_us = 0
+        self._lock = threading.Lock()
+
+    def of(self, account: int) -> Standing | None:
+        """Return where the account stands, what was done by hand included."""
+        found = self.standings.of(account)
+        overlay = self.overlay
+        return apply_overlay(overlay, account, found, self._now_us) if overlay.entries else found
+
+    def poll(self, now_us: int) -> None:
+        """Look for news if it is time, and load what changed."""
+        self._now_us = now_us
+        if now_us < self._next_us:
+            return
+        self._next_us = now_us + self._poll_us
+        if not self._may_have_news() or not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._background:
+                threading.Thread(target=self._reload, name="standings", daemon=True).start()
+                return  # The thread gives the lock back.
+        except RuntimeError:  # No more threads: load here rather than never.
+            pass
+        self._reload()
+
+    def _may_have_news(self) -> bool:
+        """Say, at the cost of a look at most, whether loading is worth while."""
+        return True
+
+    @abstractmethod
+    def _reload(self) -> None:
+        """Load what changed, tell of failure in ``error``, and give the lock back."""
+
+
+class Reloading(Renewed):
     """Watches a snapshot and the overlay beside it, and swaps each whole when its file changed.
 
     A table that cannot be read leaves the one before in force, and ``error`` says why. Loading happens in a thread of
@@ -273,39 +328,14 @@ class Reloading:
 
     def __init__(self, path: Path, poll_s: float = 1.0, *, in_background: bool = True) -> None:
         """Load what is there."""
+        super().__init__(poll_s, in_background)
         self.path = path
-        self.error = ""
         self._overlay_path = overlay_path(path)
-        self._poll_us = int(poll_s * 1e6)
-        self._background = in_background
-        self._next_us = self._now_us = 0
-        self._lock = threading.Lock()
         self._marks: tuple[Any, Any] = (None, None)
-        self.standings = Standings({"account": np.zeros(0, np.uint64)}, {})
-        self.overlay = Overlay({})
         self._load()
 
-    def of(self, account: int) -> Standing | None:
-        """Return where the account stands, what was done by hand included."""
-        found = self.standings.of(account)
-        overlay = self.overlay
-        return apply_overlay(overlay, account, found, self._now_us) if overlay.entries else found
-
-    def poll(self, now_us: int) -> None:
-        """Look at the files if it is time, and load what changed."""
-        self._now_us = now_us
-        if now_us < self._next_us:
-            return
-        self._next_us = now_us + self._poll_us
-        if self._seen() == self._marks or not self._lock.acquire(blocking=False):
-            return
-        try:
-            if self._background:
-                threading.Thread(target=self._reload, name="standings", daemon=True).start()
-                return  # The thread gives the lock back.
-        except RuntimeError:  # No more threads: load here rather than never.
-            pass
-        self._reload()
+    def _may_have_news(self) -> bool:
+        return self._seen() != self._marks
 
     def _reload(self) -> None:
         try:
@@ -335,7 +365,7 @@ class Reloading:
             raise failed
 
     def _seen(self) -> tuple[Any, Any]:
-        return _mark(self.path), _mark(self._overlay_path)
+        return file_mark(self.path), file_mark(self._overlay_path)
 
 
 def apply_overlay(overlay: Overlay, account: int, found: Standing | None, now_us: int) -> Standing | None:
@@ -359,11 +389,3 @@ def apply_overlay(overlay: Overlay, account: int, found: Standing | None, now_us
     if entry.verification:
         held = held._replace(verified=True, verification=entry.verification)
     return held
-
-
-def _mark(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -1,0 +1,71 @@
+"""A policy that is reviewed like code changes like code: its file is watched, checked, and put in force whole."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from stillwatch.response.decision import Decider
+from stillwatch.response.overlay import file_mark
+from stillwatch.response.policy_file import PolicyError, load_policy
+
+
+class PolicyWatch:
+    """Puts a policy in force anew when a file of it changed, without a restart.
+
+    A file that cannot be used, its own tests included, leaves the policy before it in force. Reading and checking
+    happens in a thread, so that requests are never kept waiting, and each is decided by one policy or the other.
+
+    Args:
+        path: The policy's file.
+        decider: Has the policy in force, which was read from there.
+        poll_s: How often to look, in seconds.
+        in_background: Load in a thread; else in ``poll``, for tests.
+
+    Attributes:
+        error: Why the last loading failed; empty if it did not.
+        loadings: How many have succeeded.
+        failures: How many have not.
+    """
+
+    def __init__(self, path: Path, decider: Decider, poll_s: float = 2.0, *, in_background: bool = True) -> None:
+        """Take note of the files as they are."""
+        self.error = ""
+        self.loadings = self.failures = 0
+        self._path, self._decider = path, decider
+        self._poll_us = int(poll_s * 1e6)
+        self._background = in_background
+        self._next_us = 0
+        self._seen = self._marks()
+        self._loading: threading.Thread | None = None
+
+    def poll(self, now_us: int) -> None:
+        """Look for a change if it is time, and load it; never raises, never waits for a thread."""
+        if now_us < self._next_us or (self._loading is not None and self._loading.is_alive()):
+            return
+        self._next_us = now_us + self._poll_us
+        marks = self._marks()
+        if marks == self._seen:
+            return
+        self._seen = marks
+        if self._background:
+            self._loading = threading.Thread(target=self._load, name="policy", daemon=True)
+            self._loading.start()
+        else:
+            self._load()
+
+    def _load(self) -> None:
+        try:
+            self._decider.policy = load_policy(self._path)
+        except PolicyError as error:
+            self.error = str(error)
+            self.failures += 1
+            self._seen = ()  # What is wrong may lie in a file that only the refused policy names: look again.
+        else:
+            self.error = ""
+            self.loadings += 1
+            self._seen = self._marks()
+
+    def _marks(self) -> tuple[object, ...]:
+        files = {self._path, *self._decider.policy.files}
+        return tuple((path, file_mark(path)) for path in sorted(files))
