@@ -76,12 +76,14 @@ def test_an_actors_budget_holds_over_gateways_one_of_which_dies(redis_server: An
     )
 )
 def test_agrees_with_counters_in_memory(redis_server: Any, requests: list) -> None:
-    """Rates so slow that the server's time does not matter."""
+    """Rates so slow that the server's time does not matter, and such that no two buckets are full at one time."""
     client = redis_server.client()
     client.flushall()
     far, near = RedisCounters(client), MemoryCounters()
     for mode, asked in requests:
-        limits = [limit(key, rate=1e-6 * (key + 1), burst=4.0 + key, cost=float(cost)) for key, cost in asked]
+        limits = [
+            limit(key, rate=1e-8 * (101, 137, 193, 271)[key], burst=4.0 + key, cost=float(cost)) for key, cost in asked
+        ]
         if mode == "settle":
             changed = [each._replace(cost=5 - each.cost) for each in limits]
             far.settle(changed, 0)
