@@ -52,6 +52,13 @@ Fact = Annotated[
 MarkStyle = Annotated[
     str, typer.Option("--mark-style", help="Where a request asks for a mark: vllm, extra, sglang or none.")
 ]
+TracesTo = Annotated[
+    str,
+    typer.Option(
+        "--traces",
+        help="OpenTelemetry collector: http://127.0.0.1:4318. Without it as OTEL_EXPORTER_OTLP_ENDPOINT says, if set.",
+    ),
+]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes.")]
 AdminHost = Annotated[str, typer.Option("--admin-host", help="Address of /metrics and /healthz.")]
 AdminPort = Annotated[int, typer.Option("--admin-port", min=0, max=65535, help="Its port; 0 for none.")]
@@ -86,6 +93,7 @@ def serve(
     trusted_peer: TrustedPeer = None,
     fact: Fact = None,
     mark_style: MarkStyle = "vllm",
+    traces: TracesTo = "",
     workers: Workers = 1,
     admin_host: AdminHost = "127.0.0.1",
     admin_port: AdminPort = 9464,
@@ -131,6 +139,7 @@ def serve(
         fact_headers=tuple(fact or ()),
         mark_style=mark_style,
         body_bytes_max=body_mib_max << 20,
+        traces=traces,
     )
     settings = ServeSettings(
         upstream=UpstreamSettings(upstream, connect_s, silence_s, idle_s),
@@ -161,11 +170,13 @@ def _try(wall: WallSettings) -> None:
     """
     from stillwatch.exchange.discovery import SourceError
     from stillwatch.exchange.pseudonym import load_key
+    from stillwatch.gateway.traces import check_traces
     from stillwatch.response.overlay import SnapshotError
     from stillwatch.response.policy_file import PolicyError, load_policy
     from stillwatch.response.standing import Reloading
 
     try:
+        check_traces(wall.traces)
         load_policy(Path(wall.policy) if wall.policy else None)
         if wall.standings and "://" not in wall.standings:
             Reloading(Path(wall.standings))

@@ -37,6 +37,7 @@ class WallSettings:
         key_headers: Fields that carry an API key.
         mark_style: Where in a request's body the key of a mark goes.
         body_bytes_max: Longest request to a model.
+        traces: Address of an OpenTelemetry collector; empty for as OpenTelemetry's own variables say.
     """
 
     policy: str = ""
@@ -53,6 +54,7 @@ class WallSettings:
     key_headers: tuple[str, ...] = field(default=Sources().key_headers)
     mark_style: str = MarkStyle.VLLM.value
     body_bytes_max: int = 32 << 20
+    traces: str = ""
 
     def sources(self) -> Sources:
         """Return what is believed about callers.

@@ -20,17 +20,22 @@ import numpy as np
 from stillwatch.exchange.formats.messages import request_columns
 from stillwatch.exchange.pseudonym import Pseudonyms, load_key
 from stillwatch.gateway.answers import Answer
+from stillwatch.gateway.doors.decisions import Ticket, ticketed
+from stillwatch.gateway.doors.local_decider import shared, standing_source
+from stillwatch.gateway.doors.verification.ticket import Tickets
 from stillwatch.gateway.facts import Caller, Callers, request_of, wants_object
 from stillwatch.gateway.marking import MARK_HEADER, MarkStyle, marked
 from stillwatch.gateway.metrics import Metrics
 from stillwatch.gateway.redaction import Hiding, parsed, written
 from stillwatch.gateway.settings import WallSettings
+from stillwatch.gateway.traces import PROPAGATED, Trace, Traces, open_traces
 from stillwatch.response.command import Command
 from stillwatch.response.counters import AsyncCounters
 from stillwatch.response.decision import Decider, settlement
 from stillwatch.response.memory_counters import MemoryCounters
-from stillwatch.response.policy_file import PolicyError, load_policy
-from stillwatch.response.standing import Reloading, Standings, StandingSource
+from stillwatch.response.policy_file import load_policy
+from stillwatch.response.policy_watch import PolicyWatch
+from stillwatch.response.standing import Standings
 
 if TYPE_CHECKING:  # The log brings the scan's numerics with it, which a gateway without one does without.
     from stillwatch.gateway.exchange_log import ExchangeLog
@@ -38,8 +43,8 @@ if TYPE_CHECKING:  # The log brings the scan's numerics with it, which a gateway
 logger = logging.getLogger("stillwatch.gateway")
 
 ANSWER_BYTES_MAX = 64 << 20
+_NOBODY = np.zeros(0, np.uint64)
 _OURS = "x-stillwatch-"  # Nobody but the wall sets such fields.
-_POLICY_LOOK_US = 2_000_000
 
 
 @dataclass(slots=True)
@@ -54,6 +59,7 @@ class Admission:
         at_us: Arrival.
         user_agent: As the client names itself.
         left_behind: Header fields that the model server may not see.
+        trace: Its spans; None where they are off.
     """
 
     command: Command
@@ -63,6 +69,7 @@ class Admission:
     at_us: int
     user_agent: str = ""
     left_behind: frozenset[str] = frozenset()
+    trace: Trace | None = None
 
     @property
     def hiding(self) -> Hiding:
@@ -92,9 +99,11 @@ class Wall:
         metrics: Told of everything.
         log: Where exchanges go; None for nowhere.
         style: Where the key of a mark goes in a request's body.
-        policy_path: The policy's file, loaded anew when it changes; None for the one that comes with stillwatch.
+        policy: Watches the policy's file; None for the one that comes with stillwatch.
         counters: Where counters have to be waited for; ``decider``'s own are used without.
         counters_path: File that keeps the counters of this process over a restart.
+        ticket: Makes the tickets of links to verification.
+        traces: Where spans go; None for nowhere.
     """
 
     def __init__(
@@ -105,9 +114,11 @@ class Wall:
         log: ExchangeLog | None = None,
         style: MarkStyle = MarkStyle.VLLM,
         *,
-        policy_path: Path | None = None,
+        policy: PolicyWatch | None = None,
         counters: AsyncCounters | None = None,
         counters_path: Path | None = None,
+        ticket: Ticket | None = None,
+        traces: Traces | None = None,
     ) -> None:
         """Keep the parts."""
         self.metrics = metrics
@@ -117,9 +128,10 @@ class Wall:
         self._style = style
         self._counters = counters
         self._counters_path = counters_path
-        self._policy_path = policy_path
-        self._policy_mark = _mark(policy_path)
-        self._policy_look_us = 0
+        self._policy = policy
+        self._ticket = ticket
+        self._traces = traces
+        self._policy_told = (0, 0)
         self._standings_error = ""
         self._prefix = secrets.token_hex(8)
         self._number = 0
@@ -135,6 +147,7 @@ class Wall:
             body: Of a request to a model; empty for others, whose bodies nobody looks into.
             now_us: The present, in microseconds since 1970.
         """
+        trace = None if self._traces is None else self._traces.begin(endpoint, held)
         asked: dict[str, Any] = {}
         if endpoint and body:
             try:
@@ -149,10 +162,16 @@ class Wall:
             command = self._decider.decide(request, now_us)
         else:
             command = await self._decider.decide_async(request, now_us, self._counters)
-        self.metrics.decision_s.observe(time.perf_counter() - began)
+        took_s = time.perf_counter() - began
+        self.metrics.decision_s.observe(took_s)
         self._count(command)
+        command = ticketed(command, caller.account, now_us, self._ticket)
+        if trace is not None:
+            standing = self._decider.standings.of(caller.account)
+            actor = caller.account if standing is None else standing.actor
+            trace.decided(command, caller.account, actor, request.model, took_s)
         left = self.callers.left_behind(held, caller.trusted)
-        return Admission(command, caller, endpoint, asked, now_us, held.get("user-agent", ""), left)
+        return Admission(command, caller, endpoint, asked, now_us, held.get("user-agent", ""), left, trace)
 
     def _count(self, command: Command) -> None:
         metrics = self.metrics
@@ -165,11 +184,13 @@ class Wall:
             metrics.count(metrics.shadow, command.shadow_rung.word, "refused" if command.shadow_refusal else "passed")
 
     def request_headers(self, admission: Admission, headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Return the header fields that go to the model server, the mark's among them."""
-        left = admission.left_behind
+        """Return the header fields that go to the model server, the mark's and the trace's among them."""
+        left, trace = admission.left_behind, admission.trace
         passed = [pair for pair in headers if pair[0] not in left and not pair[0].startswith(_OURS)]
         if admission.command.mark_key:
             passed.append((MARK_HEADER, admission.command.mark_key))
+        if trace is not None:
+            passed = [pair for pair in passed if pair[0] not in PROPAGATED] + trace.asks()
         return passed
 
     def request_body(self, admission: Admission, body: bytes) -> bytes:
@@ -201,6 +222,8 @@ class Wall:
                 self._settle(admission.command, (read or 0) + (wrote or 0), now_us)
             elif status >= 500:  # Nothing was given, so nothing is owed.
                 self._settle(admission.command, 0, now_us)
+        if admission.trace is not None:
+            admission.trace.finish(status, tokens)
         if self._log is not None and admission.endpoint:
             self._append(self._log, admission, status, tokens)
 
@@ -246,21 +269,20 @@ class Wall:
             if error:
                 self.metrics.count(self.metrics.reload_failures, "standings")
                 logger.error("standings refused, those before stay in force", extra={"reason": error})
-        if self._policy_path is not None and now_us >= self._policy_look_us:
-            self._policy_look_us = now_us + _POLICY_LOOK_US
-            self._reload(self._policy_path)
+        if self._policy is not None:
+            self._policy.poll(now_us)
+            self._tell_policy(self._policy)
 
-    def _reload(self, path: Path) -> None:
-        mark = _mark(path)
-        if mark is None or mark == self._policy_mark:
-            return
-        self._policy_mark = mark
-        try:
-            self._decider.policy = load_policy(path)
-            logger.info("policy loaded", extra={"file": str(path)})
-        except PolicyError as error:
+    def _tell_policy(self, watch: PolicyWatch) -> None:
+        """Tell of loadings and failures since the last look: they happen in a thread."""
+        loadings, failures = self._policy_told
+        self._policy_told = (watch.loadings, watch.failures)
+        if watch.loadings > loadings:
+            policy = self._decider.policy
+            logger.info("policy loaded", extra={"policy": policy.name, "revision": policy.revision})
+        if watch.failures > failures:
             self.metrics.count(self.metrics.reload_failures, "policy")
-            logger.error("policy refused, the one before stays in force", extra={"reason": str(error)})
+            logger.error("policy refused, the one before stays in force", extra={"reason": watch.error})
 
     def save(self, now_us: int) -> None:
         """Keep this process's counters in their file, if they have one; for every few seconds, in any thread."""
@@ -276,6 +298,8 @@ class Wall:
         """Write what is left of the log, and the counters; blocks until that is done."""
         if self._log is not None:
             self._log.close()
+        if self._traces is not None:
+            self._traces.close()
         self.metrics.flush()
         self.save(now_us)
 
@@ -285,14 +309,6 @@ async def _quietly(settling: Any) -> None:
         await settling
     except Exception:  # Counters that are away keep the estimate.
         logger.debug("a settlement was lost")
-
-
-def _mark(path: Path | None) -> tuple[int, int, int] | None:
-    try:
-        held = path.stat() if path is not None else None
-    except OSError:
-        return None
-    return None if held is None else (held.st_mtime_ns, held.st_size, held.st_ino)
 
 
 def open_wall(settings: WallSettings, metrics: Metrics) -> Wall:
@@ -307,16 +323,18 @@ def open_wall(settings: WallSettings, metrics: Metrics) -> Wall:
         OSError: If the folder of the log cannot be made.
     """
     sources, style = settings.sources(), settings.style()
-    pseudonyms = Pseudonyms(load_key(Path(settings.key_file) if settings.key_file else None))
+    traces = open_traces(settings.traces)
+    key = load_key(Path(settings.key_file) if settings.key_file else None)
+    pseudonyms = Pseudonyms(key)
     policy_path = Path(settings.policy) if settings.policy else None
     policy = load_policy(policy_path)
-    shared: AsyncCounters | None = None
+    waited: AsyncCounters | None = None
     own = MemoryCounters()
     counters_path: Path | None = None
-    if settings.counters.startswith(("redis://", "rediss://", "unix://")):
+    if shared(settings.counters):
         from stillwatch.response.redis_counters import AsyncRedisCounters, redis_client
 
-        shared = AsyncRedisCounters(redis_client(settings.counters, asynchronous=True))
+        waited = AsyncRedisCounters(redis_client(settings.counters, asynchronous=True))
     elif settings.counters:
         counters_path = Path(settings.counters)
         own.restore(counters_path, time.time_ns() // 1000)
@@ -332,16 +350,19 @@ def open_wall(settings: WallSettings, metrics: Metrics) -> Wall:
             rotation=Rotation(settings.log_rows, settings.log_age_s),
             written=lambda wrote, lost: _tell(metrics, wrote, lost),
         )
-    decider = Decider(policy, _standings(settings), own)
+    standings = standing_source(settings.standings) if settings.standings else Standings({"account": _NOBODY}, {})
+    decider = Decider(policy, standings, own)
     return Wall(
         decider,
         Callers(pseudonyms, sources),
         metrics,
         log,
         style,
-        policy_path=policy_path,
-        counters=shared,
+        policy=None if policy_path is None else PolicyWatch(policy_path, decider),
+        counters=waited,
         counters_path=counters_path,
+        ticket=Tickets(key).make,
+        traces=traces,
     )
 
 
@@ -350,14 +371,3 @@ def _tell(metrics: Metrics, wrote: int, lost: int) -> None:
         metrics.count(metrics.log_rows, "written", amount=wrote)
     if lost:
         metrics.count(metrics.log_rows, "lost", amount=lost)
-
-
-def _standings(settings: WallSettings) -> StandingSource:
-    if settings.standings.startswith(("redis://", "rediss://", "unix://")):
-        from stillwatch.response.redis_counters import redis_client
-        from stillwatch.response.redis_standings import RedisStandings
-
-        return RedisStandings(redis_client(settings.standings))
-    if settings.standings:
-        return Reloading(Path(settings.standings))
-    return Standings({"account": np.zeros(0, np.uint64)}, {})

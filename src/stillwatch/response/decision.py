@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from stillwatch.response.command import Command, Refusal
 from stillwatch.response.counters import NO_LIMITS, AsyncCounters, Charge, Counters, CountersAway, Limit
@@ -28,6 +29,13 @@ _DETAILS = {
     "suspended": "This account is suspended. Its holder can ask for a review.",
     "temporarily-unavailable": "The request cannot be admitted at the moment. Try again after the time in Retry-After.",
 }
+
+
+class _Force(NamedTuple):
+    """A policy in force, with its refusals ready."""
+
+    policy: Policy
+    refusals: Mapping[Rung | str, Refusal]
 
 
 class Decider:
@@ -57,12 +65,11 @@ class Decider:
     @property
     def policy(self) -> Policy:
         """The policy in force."""
-        return self._policy
+        return self._force.policy
 
     @policy.setter
     def policy(self, policy: Policy) -> None:
-        self._refusals = _refusals(policy)
-        self._policy = policy
+        self._force = _Force(policy, _refusals(policy))  # In one step: a thread may do so while requests are decided.
 
     def decide(self, request: Request, now_us: int) -> Command:
         """Return what to do with a request, and charge it to its limits.
@@ -73,25 +80,27 @@ class Decider:
             request: What the door knows.
             now_us: The present, in microseconds since 1970.
         """
-        judgement = self._judge(request, now_us)
+        force = self._force
+        judgement = self._judge(force, request, now_us)
         charge: Charge | None = NO_LIMITS
         if judgement.limits:
             try:
                 charge = self.counters.charge(judgement.limits, now_us)
             except CountersAway:
                 charge = None
-        return self._command(judgement, charge, now_us)
+        return self._command(force, judgement, charge, now_us)
 
     async def decide_async(self, request: Request, now_us: int, counters: AsyncCounters) -> Command:
         """Return what ``decide`` would, charging counters that are waited for."""
-        judgement = self._judge(request, now_us)
+        force = self._force
+        judgement = self._judge(force, request, now_us)
         charge: Charge | None = NO_LIMITS
         if judgement.limits:
             try:
                 charge = await counters.charge(judgement.limits, now_us)
             except CountersAway:
                 charge = None
-        return self._command(judgement, charge, now_us)
+        return self._command(force, judgement, charge, now_us)
 
     def settle(self, command: Command, tokens: int, now_us: int) -> None:
         """Charge what an answer took beyond the estimate, or give back what it did not take.
@@ -110,28 +119,29 @@ class Decider:
             except CountersAway:
                 return
 
-    def _judge(self, request: Request, now_us: int) -> Judgement:
+    def _judge(self, force: _Force, request: Request, now_us: int) -> Judgement:
         self.standings.poll(now_us)
-        return self._policy.judge(request, self.standings.of(request.account), now_us)
+        return force.policy.judge(request, self.standings.of(request.account), now_us)
 
-    def _command(self, judgement: Judgement, charge: Charge | None, now_us: int) -> Command:
+    def _command(self, force: _Force, judgement: Judgement, charge: Charge | None, now_us: int) -> Command:
         rung, fired = judgement.rung, judgement.fired
-        policy = self._policy
+        policy, refusals = force
         refusal: Refusal | None = None
         headers: tuple[tuple[str, str], ...] = ()
         cache_s = judgement.cache_s
         if rung >= Rung.VERIFY:
-            refusal = self._refusals[rung]
+            refusal = refusals[rung]
         elif charge is None:
             cache_s = 0.0
             if rung in policy.ladder.closed_when_away:
-                refusal = self._refusals["away"]
+                refusal = refusals["away"]
             else:
                 fired = (*fired, COUNTERS_AWAY)
         elif judgement.limits:
             headers = rate_limit_fields(judgement.limits, charge)
             if not charge.allowed:
-                refusal = self._limited(rung, charge)
+                step = Rung.CAP if rung >= Rung.CAP else Rung.SLOW
+                refusal = replace(refusals[step], retry_after_s=charge.retry_after_s)
         hides = rung >= Rung.HIDE
         mark_key = policy.ladder.mark_key if rung >= Rung.MARK else None
         charged = refusal is None and charge is not None
@@ -146,21 +156,17 @@ class Decider:
             shadow=judgement.shadow,
             cache_s=cache_s,
             shadow_rung=judgement.shadow_rung,
-            shadow_refusal=self._supposed(judgement, now_us) if judgement.shadow else None,
+            shadow_refusal=self._supposed(refusals, judgement, now_us) if judgement.shadow else None,
             to_settle=tuple([limit for limit in judgement.limits if limit.in_tokens]) if charged else (),
             estimated_tokens=judgement.tokens,
         )
 
-    def _limited(self, rung: Rung, charge: Charge) -> Refusal:
-        step = Rung.CAP if rung >= Rung.CAP else Rung.SLOW
-        return replace(self._refusals[step], retry_after_s=charge.retry_after_s)
-
-    def _supposed(self, judgement: Judgement, now_us: int) -> str | None:
+    def _supposed(self, refusals: Mapping[Rung | str, Refusal], judgement: Judgement, now_us: int) -> str | None:
         """Return the type of the refusal that there would be, were all rules enforced."""
         if judgement.shadow_rung >= Rung.VERIFY:
-            return self._refusals[judgement.shadow_rung].type
+            return refusals[judgement.shadow_rung].type
         if judgement.shadow_limits and not self._shadow.charge(judgement.shadow_limits, now_us).allowed:
-            return self._refusals[Rung.SLOW].type
+            return refusals[Rung.SLOW].type
         return None
 
 

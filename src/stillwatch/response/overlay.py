@@ -14,6 +14,8 @@ from pathlib import Path
 
 from stillwatch.response.ladder import WORDS, Rung
 
+FileMark = tuple[int, int, int] | None
+
 
 class SnapshotError(Exception):
     """A snapshot or overlay that cannot be used; the message begins with its path and ends with what would help."""
@@ -132,7 +134,7 @@ def edit_overlay(path: Path, edit: Callable[[dict[int, Entry]], None]) -> Overla
     return overlay
 
 
-def file_mark(path: Path) -> tuple[int, int, int] | None:
+def file_mark(path: Path) -> FileMark:
     """Return what changes whenever a file is put in place of another or written to; None for no file."""
     try:
         found = path.stat()

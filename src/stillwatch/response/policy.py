@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from stillwatch.response.counters import Limit
 from stillwatch.response.expression import ConditionError, Conditions
 from stillwatch.response.features import BY_NAME, FEATURES, RUNG_NAMES, Facts, Value
 from stillwatch.response.ladder import Rung
+from stillwatch.response.overlay import FileMark
 from stillwatch.response.request import Request
 from stillwatch.response.standing import Standing
 
@@ -196,7 +198,7 @@ class Policy:
         counted_output_tokens_most: The most that is charged before the answer is there.
         cache_s: As in ``Command``, where a decision may be cached at all.
         problems: What the ``type`` of problem documents begins with.
-        files: Those that it was read from, to be looked at for changes.
+        files: Those that it was read from, with their ``file_mark`` just before.
 
     Raises:
         ConditionError: If a condition cannot be read.
@@ -216,7 +218,7 @@ class Policy:
         counted_output_tokens_most: int = 4_000,
         cache_s: float = 0.0,
         problems: str = "urn:stillwatch:problem:",
-        files: Sequence[Path] = (),
+        files: Mapping[Path, FileMark] | None = None,
     ) -> None:
         """Compile the conditions."""
         self.name, self.revision, self.enforce = name, revision, enforce
@@ -224,7 +226,7 @@ class Policy:
         self.networks = dict(networks or {})
         self.lists = dict(lists or {})
         self.problems = problems
-        self.files = tuple(files)
+        self.files = dict(files or {})
         self.assumed_output_tokens = assumed_output_tokens
         self.counted_output_tokens_most = counted_output_tokens_most
         names = [feature.name for feature in FEATURES]

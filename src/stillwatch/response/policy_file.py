@@ -15,6 +15,7 @@ from stillwatch.response.expression import ConditionError, Conditions
 from stillwatch.response.features import BY_NAME, FEATURES, RUNG_NAMES, Value, checked
 from stillwatch.response.ladder import WORDS, Rung
 from stillwatch.response.located_yaml import Located, YamlError, plain, read_located
+from stillwatch.response.overlay import FileMark, file_mark
 from stillwatch.response.policy import SUBJECTS, Example, Ladder, LimitRule, Policy, Rule
 
 VERSION = 1
@@ -57,15 +58,16 @@ def load_policy(path: Path | None = None) -> Policy:
         PolicyError: If anything is wrong; nothing is half read.
     """
     held = path or DEFAULT_POLICY
+    files = {held: file_mark(held)}
     try:
         text = held.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise PolicyError(str(held), 0, "", f"cannot be read: {reason}", "check the path") from error
-    return parse_policy(text, str(held), held.parent, (held,))
+    return parse_policy(text, str(held), held.parent, files)
 
 
-def parse_policy(text: str, source: str, folder: Path, files: Sequence[Path] = ()) -> Policy:
+def parse_policy(text: str, source: str, folder: Path, files: Mapping[Path, FileMark] | None = None) -> Policy:
     """Return the policy that ``text``, read from ``files``, is; further files that it names lie in ``folder``.
 
     Raises:
@@ -84,8 +86,8 @@ def parse_policy(text: str, source: str, folder: Path, files: Sequence[Path] = (
 class _Reading:
     """One file being read; ``rule`` is where it is."""
 
-    def __init__(self, source: str, folder: Path, files: Sequence[Path]) -> None:
-        self._source, self._folder, self._files = source, folder, list(files)
+    def __init__(self, source: str, folder: Path, files: Mapping[Path, FileMark] | None) -> None:
+        self._source, self._folder, self._files = source, folder, dict(files or {})
         self._rule = ""
 
     def policy(self, document: Located) -> Policy:
@@ -257,7 +259,7 @@ class _Reading:
         if "networks_file" in top:
             item = top["networks_file"]
             path = self._folder / self._text(item)
-            self._files.append(path)
+            self._files[path] = file_mark(path)
             try:
                 with path.open(encoding="utf-8", newline="") as file:
                     for row in itertools.islice(csv.DictReader(file), _NETWORKS_MOST):

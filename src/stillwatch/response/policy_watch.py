@@ -6,8 +6,10 @@ import threading
 from pathlib import Path
 
 from stillwatch.response.decision import Decider
-from stillwatch.response.overlay import file_mark
+from stillwatch.response.overlay import FileMark, file_mark
 from stillwatch.response.policy_file import PolicyError, load_policy
+
+_AGAIN_US = 10_000_000
 
 
 class PolicyWatch:
@@ -25,7 +27,7 @@ class PolicyWatch:
     Attributes:
         error: Why the last loading failed; empty if it did not.
         loadings: How many have succeeded.
-        failures: How many have not.
+        failures: How many have not, for one reason after the other.
     """
 
     def __init__(self, path: Path, decider: Decider, poll_s: float = 2.0, *, in_background: bool = True) -> None:
@@ -35,8 +37,8 @@ class PolicyWatch:
         self._path, self._decider = path, decider
         self._poll_us = int(poll_s * 1e6)
         self._background = in_background
-        self._next_us = 0
-        self._seen = self._marks()
+        self._next_us = self._again_us = 0
+        self._refused: FileMark = None
         self._loading: threading.Thread | None = None
 
     def poll(self, now_us: int) -> None:
@@ -44,28 +46,27 @@ class PolicyWatch:
         if now_us < self._next_us or (self._loading is not None and self._loading.is_alive()):
             return
         self._next_us = now_us + self._poll_us
-        marks = self._marks()
-        if marks == self._seen:
+        if not self._changed(now_us):
             return
-        self._seen = marks
+        self._again_us = now_us + _AGAIN_US
         if self._background:
             self._loading = threading.Thread(target=self._load, name="policy", daemon=True)
             self._loading.start()
         else:
             self._load()
 
+    def _changed(self, now_us: int) -> bool:
+        if self.error and file_mark(self._path) == self._refused:
+            return now_us >= self._again_us  # What is wrong may lie in a file that only the refused policy names.
+        return any(file_mark(path) != mark for path, mark in self._decider.policy.files.items())
+
     def _load(self) -> None:
+        self._refused = file_mark(self._path)
         try:
             self._decider.policy = load_policy(self._path)
         except PolicyError as error:
+            self.failures += str(error) != self.error
             self.error = str(error)
-            self.failures += 1
-            self._seen = ()  # What is wrong may lie in a file that only the refused policy names: look again.
         else:
             self.error = ""
             self.loadings += 1
-            self._seen = self._marks()
-
-    def _marks(self) -> tuple[object, ...]:
-        files = {self._path, *self._decider.policy.files}
-        return tuple((path, file_mark(path)) for path in sorted(files))

@@ -14,6 +14,7 @@ from stillwatch.response.request import Request
 
 PLACEHOLDER = "{ticket}"  # In a policy's link, where the ticket goes that says who is to be verified.
 DECIDER_AWAY = "decider-away"  # Among the fired rules, where a request passed because nobody could be asked.
+Ticket = Callable[[int, float], str]  # Of a pseudonym at a time in seconds since 1970.
 _FACTS = tuple(name for name in Request.__slots__ if name not in ("account", "at_us"))
 
 
@@ -25,6 +26,22 @@ class Decisions(Protocol):
 
     async def settle(self, command: Command, tokens: int) -> None:
         """Replace a command's estimate of tokens by their number, where that is possible."""
+
+
+def ticketed(command: Command, account: int, now_us: int, ticket: Ticket | None) -> Command:
+    """Return a command whose link, if it asks for one, holds a ticket for ``account``.
+
+    Args:
+        command: As decided.
+        account: Pseudonym.
+        now_us: The present.
+        ticket: Makes tickets; without it links lead nowhere in particular.
+    """
+    refusal = command.refusal
+    if refusal is None or refusal.link is None or PLACEHOLDER not in refusal.link:
+        return command
+    link = refusal.link.replace(PLACEHOLDER, ticket(account, now_us / 1e6) if ticket else "")
+    return replace(command, refusal=replace(refusal, link=link))
 
 
 class LocalDecisions:
@@ -43,7 +60,7 @@ class LocalDecisions:
         decider: Deciding,
         pseudonym: Callable[[str], int],
         clock_us: Callable[[], int],
-        ticket: Callable[[int, float], str] | None = None,
+        ticket: Ticket | None = None,
         counters: AsyncCounters | None = None,
     ) -> None:
         """Keep the parts."""
@@ -62,11 +79,7 @@ class LocalDecisions:
             command = self._decider.decide(asked, now_us)
         else:
             command = await self._decider.decide_async(asked, now_us, self._counters)
-        refusal = command.refusal
-        if refusal is None or refusal.link is None or PLACEHOLDER not in refusal.link:
-            return command
-        ticket = self._ticket(account, now_us / 1e6) if self._ticket else ""
-        return replace(command, refusal=replace(refusal, link=refusal.link.replace(PLACEHOLDER, ticket)))
+        return ticketed(command, account, now_us, self._ticket)
 
     async def settle(self, command: Command, tokens: int) -> None:
         """Settle; where counters are away the estimate stands."""

@@ -40,6 +40,11 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+def shared(place: str) -> bool:
+    """Tell whether a place is a server that several gateways share, and no file."""
+    return place.startswith(_SHARED)
+
+
 def standing_source(place: str) -> StandingSource:
     """Return the watched snapshot at a path or on a server.
 
@@ -47,7 +52,7 @@ def standing_source(place: str) -> StandingSource:
         SnapshotError: If a snapshot is there and cannot be read.
         ImportError: If the package for the server is absent.
     """
-    if place.startswith(_SHARED):
+    if shared(place):
         from stillwatch.response.redis_counters import redis_client
         from stillwatch.response.redis_standings import RedisStandings
 
