@@ -12,14 +12,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import aiohttp
-
 from stillwatch.gateway import problems
 from stillwatch.gateway.answers import Answer, UncheckedError
 from stillwatch.gateway.facts import endpoint_of
 from stillwatch.gateway.proxy_client_socket import Pace, StalledError, break_off
 from stillwatch.gateway.proxy_head import flaw_of, target, to_client, to_server
 from stillwatch.gateway.proxy_upstream import Upstream, UpstreamSettings
+from stillwatch.gateway.proxy_upstream_connection import UnreachableError, UpstreamConnection
 from stillwatch.gateway.wall import ANSWER_BYTES_MAX, Admission, Wall
 from stillwatch.response.command import Refusal
 
@@ -159,9 +158,7 @@ class Proxy:
         exchange = _Exchange(self._wall, self._upstream, admission, scope, protocol, self._stalled_s)
         if streams:
             body = (
-                self._pieces(protocol, _NO_BOUND, exchange.told)
-                if "content-length" in held or "transfer-encoding" in held
-                else None
+                self._pieces(protocol, _NO_BOUND) if "content-length" in held or "transfer-encoding" in held else None
             )
             if held.get("content-length") == "0":
                 body = b""
@@ -193,7 +190,7 @@ class Proxy:
         try:
             if stated is not None:  # Bounded, and the server itself sees to it that it is whole.
                 return bytes(await protocol()) if stated != "0" else b""
-            return b"".join([piece async for piece in self._pieces(protocol, self._body_bytes_max, [])])
+            return b"".join([piece async for piece in self._pieces(protocol, self._body_bytes_max)])
         except asyncio.CancelledError:
             if not late or task is None or task.uncancel():
                 raise
@@ -203,12 +200,11 @@ class Proxy:
         finally:
             timer.cancel()
 
-    async def _pieces(self, protocol: Any, bytes_max: int, told: list[BodyError]) -> AsyncIterator[bytes]:
+    async def _pieces(self, protocol: Any, bytes_max: int) -> AsyncIterator[bytes]:
         """Yield a request body as it arrives.
 
         Raises:
-            BodyError: If it gets too long, stands still, or breaks off: granian tells that by a second empty piece. It
-                is also put into ``told``, since the client of the model server makes an error of its own of it.
+            BodyError: If it gets too long, stands still, or breaks off: granian tells that by a second empty piece.
         """
         length, empty, pieces = 0, 0, aiter(protocol)
         while True:
@@ -228,8 +224,7 @@ class Proxy:
                 if length > bytes_max:
                     refusal = problems.TOO_LARGE
             if refusal is not None:
-                told.append(BodyError(refusal))
-                raise told[0]
+                raise BodyError(refusal)
             if piece:
                 yield bytes(piece)
 
@@ -250,7 +245,6 @@ class _Exchange:
         self._begun = False  # The answer has.
         self._answer: Answer | None = None
         self._status = CLIENT_LEFT
-        self.told: list[BodyError] = []  # What was wrong with the body, if it was read piece by piece.
 
     async def run(self, headers: list[tuple[str, str]], body: Any) -> None:
         """Fetch the answer and hand it on; whatever happens, the exchange is accounted for once."""
@@ -275,10 +269,10 @@ class _Exchange:
             break_off(self._scope.client)
         except TimeoutError:
             failure = ("silent", problems.SILENT)
-        except aiohttp.ClientConnectorError:
+        except UnreachableError:
             failure = ("unreachable", problems.UNREACHABLE)
-        except (aiohttp.ClientError, ConnectionError, ValueError):
-            failure = ("", self.told[0].refusal) if self.told else ("broken", problems.BROKEN)
+        except (ConnectionError, ValueError):
+            failure = ("broken", problems.BROKEN)
         except RuntimeError:  # granian: the client's connection is gone.
             self._left = True
         finally:
@@ -313,20 +307,19 @@ class _Exchange:
 
     async def _fetch(self, headers: list[tuple[str, str]], body: Any) -> None:
         scope, wall = self._scope, self._wall
-        url = target(self._upstream.base, scope.path, scope.query_string)
+        asked = target(self._upstream.path, scope.path, scope.query_string)
         began = time.perf_counter()
-        response = await self._upstream.ask(scope.method, url, headers, body)
+        response = await self._upstream.ask(scope.method, asked, headers, body)
         wall.metrics.upstream_s.observe(time.perf_counter() - began)
         try:
             await self._pass_on(response)
-            response.release()
-        except BaseException:
-            response.close()
-            raise
+        finally:
+            self._upstream.release(response)
 
-    async def _pass_on(self, response: aiohttp.ClientResponse) -> None:
-        held = response.headers
-        answer = self._admission.answer(held.get("content-type", ""), held.get("content-encoding", ""))
+    async def _pass_on(self, response: UpstreamConnection) -> None:
+        held = dict(response.headers)
+        kind, encoding = held.get("content-type", b""), held.get("content-encoding", b"")
+        answer = self._admission.answer(kind.decode("latin-1"), encoding.decode("latin-1"))
         self._answer, status = answer, response.status
         bodiless = self._scope.method == "HEAD" or status in (204, 304)
         left = {"content-length"} if answer.changes or (answer.whole and not bodiless) else set()
@@ -335,7 +328,7 @@ class _Exchange:
         if answer.changes:
             left |= {"etag", "content-md5", "digest", "content-digest", "accept-ranges"}
         added = self._admission.command.headers
-        fields = to_client(response.raw_headers, added, frozenset(left))
+        fields = to_client(response.headers, added, frozenset(left))
         if bodiless or (answer.whole and status != 206):
             body = b"" if bodiless else answer.body(await _whole(response))
             self._begun, self._status = True, status
@@ -348,7 +341,7 @@ class _Exchange:
         self._begun, self._status = True, status
         pace = Pace(self._scope.client, patience_s=self._stalled_s)
         try:
-            async for chunk in response.content.iter_any():
+            while chunk := await response.read():
                 if out := answer.feed(chunk):
                     await transport.send_bytes(out)
                     if pace.ahead(out):
@@ -359,19 +352,15 @@ class _Exchange:
             pace.close()
 
 
-async def _whole(response: aiohttp.ClientResponse) -> bytes:
+async def _whole(response: UpstreamConnection) -> bytes:
     """Return a whole answer.
 
     Raises:
         UncheckedError: If it is longer than may be held.
-        aiohttp.ClientError: If it breaks off.
+        BrokenError: If it breaks off.
     """
-    if (response.content_length or 0) > ANSWER_BYTES_MAX:
-        raise UncheckedError("too long")
-    if response.content_length is not None:
-        return await response.read()
     pieces, length = [], 0
-    async for chunk in response.content.iter_any():
+    while chunk := await response.read():
         pieces.append(chunk)
         length += len(chunk)
         if length > ANSWER_BYTES_MAX:

@@ -79,36 +79,30 @@ def _left_to_server(left: frozenset[str], readable: bool) -> frozenset[str]:
 
 
 def to_client(
-    headers: Iterable[tuple[bytes, bytes]], added: Sequence[tuple[str, str]], without: frozenset[str]
+    headers: Sequence[tuple[str, bytes]], added: Sequence[tuple[str, str]], without: frozenset[str]
 ) -> list[tuple[str, str]]:
     """Return the header fields of an answer that go on to the client.
 
     Args:
-        headers: The model server's, as received.
+        headers: The model server's, names in lower case.
         added: The wall's, in place of any of these names.
         without: Further names that do not fit any more.
     """
     left = _NOT_TO_THE_CLIENT | without
     if added:
         left = left | {name for name, _ in added}
-    read = [(_name(name), value) for name, value in headers]
-    for name, value in read:
+    for name, value in headers:
         if name == "connection":
             left = left | {part.strip().lower() for part in value.decode("latin-1").split(",")}
-    passed = [(name, value.decode("utf-8", "replace")) for name, value in read if name not in left]
+    passed = [(name, value.decode("utf-8", "replace")) for name, value in headers if name not in left]
     return [pair for pair in passed if not _NO_VALUE.search(pair[1])] + list(added)
 
 
-@lru_cache(1024)
-def _name(raw: bytes) -> str:
-    return raw.decode("latin-1").lower()
-
-
 def target(base: str, path: str, query: str) -> str:
-    """Return the address at the model server, in ASCII, with nothing in it that could end a line.
+    """Return what is asked of the model server, in ASCII, with nothing in it that could end a line.
 
     Args:
-        base: Scheme, host and perhaps a path, without a slash at the end.
+        base: Path under which the server's own begin, without a slash at the end.
         path: Percent-decoded. A slash that was encoded is one, as most servers take it.
         query: As the client encoded it.
     """

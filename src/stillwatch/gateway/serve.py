@@ -60,7 +60,7 @@ class ServeSettings:
         Raises:
             SettingsError: If there is any.
         """
-        self.upstream.base()
+        self.upstream.parts()
         self.wall.sources()
         self.wall.style()
         if self.workers > 1 and self.wall.counters and "://" not in self.wall.counters:
