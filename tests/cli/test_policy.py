@@ -47,7 +47,7 @@ def test_a_decision_is_explained_rule_by_rule() -> None:
     given = '{"in_campaign": true, "evidence_nats": 7, "verification": "phone", "country": "DE"}'
     held = json.loads(run("check", "--request", given, "--json"))
     fired = [step["rule"] for step in held["steps"] if step["fired"]]
-    assert fired == ["campaign-observe", "campaign-cap", "campaign-hide", "quota-phone"]
+    assert fired == ["campaign-observe", "campaign-cap", "campaign-hide", "quota"]
     assert [step["rung_after"] for step in held["steps"]][:3] == ["observe", "cap", "hide"]
     assert held["were_all_enforced"]["hide_reasoning"]
     assert held["were_all_enforced"]["refusal"] is None

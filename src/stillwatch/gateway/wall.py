@@ -131,7 +131,7 @@ class Wall:
         self._policy = policy
         self._ticket = ticket
         self._traces = traces
-        self._policy_told = (0, 0)
+        self._policy_failures = 0
         self._standings_error = ""
         self._prefix = secrets.token_hex(8)
         self._number = 0
@@ -271,18 +271,9 @@ class Wall:
                 logger.error("standings refused, those before stay in force", extra={"reason": error})
         if self._policy is not None:
             self._policy.poll(now_us)
-            self._tell_policy(self._policy)
-
-    def _tell_policy(self, watch: PolicyWatch) -> None:
-        """Tell of loadings and failures since the last look: they happen in a thread."""
-        loadings, failures = self._policy_told
-        self._policy_told = (watch.loadings, watch.failures)
-        if watch.loadings > loadings:
-            policy = self._decider.policy
-            logger.info("policy loaded", extra={"policy": policy.name, "revision": policy.revision})
-        if watch.failures > failures:
-            self.metrics.count(self.metrics.reload_failures, "policy")
-            logger.error("policy refused, the one before stays in force", extra={"reason": watch.error})
+            if (failures := self._policy.failures) > self._policy_failures:  # It loads in a thread.
+                self.metrics.count(self.metrics.reload_failures, "policy", amount=failures - self._policy_failures)
+                self._policy_failures = failures
 
     def save(self, now_us: int) -> None:
         """Keep this process's counters in their file, if they have one; for every few seconds, in any thread."""

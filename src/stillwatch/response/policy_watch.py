@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 
 from stillwatch.response.decision import Decider
 from stillwatch.response.overlay import FileMark, file_mark
 from stillwatch.response.policy_file import PolicyError, load_policy
+
+logger = logging.getLogger("stillwatch.policy")
 
 _AGAIN_US = 10_000_000
 
@@ -65,8 +68,12 @@ class PolicyWatch:
         try:
             self._decider.policy = load_policy(self._path)
         except PolicyError as error:
-            self.failures += str(error) != self.error
+            if str(error) != self.error:
+                self.failures += 1
+                logger.error("policy refused, the one before stays in force", extra={"reason": str(error)})
             self.error = str(error)
         else:
             self.error = ""
             self.loadings += 1
+            held = self._decider.policy
+            logger.info("policy loaded", extra={"policy": held.name, "revision": held.revision})

@@ -123,6 +123,16 @@ def test_the_decision_service_runs(files: list[str], servers: Any, port: Callabl
     assert status == 200 and json.loads(content)["hide_reasoning"] is True
     assert ask(listens, "POST", "/decide", "x" * (33 << 20))[0] == 413
 
+    policy = Path(files[files.index("--policy") + 1])  # A change of it holds without a restart, a broken one does not.
+    text = policy.read_text()
+    for content, status in ((text.replace("enforce: true", "enforce: false"), 200), ("nonsense", 200), (text, 403)):
+        policy.write_text(content)
+        until = time.monotonic() + 30
+        while ask(listens, "GET", "/envoy/", headers={"x-stillwatch-account": "gone"})[0] != status:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        time.sleep(2.5 if content == "nonsense" else 0)
+
 
 def test_workers_keep_one_budget_together_by_shared_counters(
     tmp_path: Path, files: list[str], servers: Any, port: Callable[[], int]

@@ -53,6 +53,7 @@ class LocalDecisions:
         clock_us: Microseconds since 1970.
         ticket: Gives the ticket of a pseudonym at a time in seconds; without it links lead nowhere in particular.
         counters: Counters that are waited for, such as a server that several gateways share; None for the decider's.
+        poll: Told the present before each decision: looks after what changes on the disk.
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class LocalDecisions:
         clock_us: Callable[[], int],
         ticket: Ticket | None = None,
         counters: AsyncCounters | None = None,
+        poll: Callable[[int], None] | None = None,
     ) -> None:
         """Keep the parts."""
+        self._poll = poll
         self._decider = decider
         self._pseudonym = pseudonym
         self._clock_us = clock_us
@@ -73,6 +76,8 @@ class LocalDecisions:
     async def decide(self, account_id: str, request: Request) -> Command:
         """Decide; waits for nothing but shared counters."""
         now_us = self._clock_us()
+        if self._poll is not None:
+            self._poll(now_us)
         account = self._pseudonym(account_id)
         asked = replace(request, account=account, at_us=now_us)
         if self._counters is None:

@@ -12,6 +12,7 @@ from stillwatch.gateway.doors.verification.ticket import Tickets
 from stillwatch.response.counters import AsyncCounters
 from stillwatch.response.decision import Decider
 from stillwatch.response.policy_file import load_policy
+from stillwatch.response.policy_watch import PolicyWatch
 from stillwatch.response.standing import Reloading, StandingSource
 
 _TABLE_WAIT_S = 30.0  # A table of millions takes its time over a network.
@@ -75,6 +76,7 @@ def local_decisions(files: DeciderFiles) -> LocalDecisions:
 
         counters = AsyncRedisCounters(redis_client(files.counters, asynchronous=True))
     decider = Decider(load_policy(files.policy), standing_source(files.standings))
+    poll = PolicyWatch(files.policy, decider).poll if files.policy is not None else None
     return LocalDecisions(
-        decider, lambda name: pseudonyms.hash_one("account_id", name), now_us, Tickets(key).make, counters
+        decider, lambda name: pseudonyms.hash_one("account_id", name), now_us, Tickets(key).make, counters, poll
     )
