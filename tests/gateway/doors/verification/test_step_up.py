@@ -3,7 +3,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import hmac
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+import yaml
 
 from stillwatch.exchange.pseudonym import Pseudonyms
 from stillwatch.gateway.doors.rsgi import Answer, Question
@@ -24,6 +27,9 @@ from stillwatch.gateway.doors.verification.service import VerificationService, o
 from stillwatch.gateway.doors.verification.step_up import Client, ProviderError, StepUp
 from stillwatch.gateway.doors.verification.ticket import Tickets
 from stillwatch.response.overlay import overlay_path, read_overlay
+from stillwatch.response.redis_counters import redis_client
+from stillwatch.response.redis_standings import publish_standings
+from stillwatch.response.standing import read_snapshot
 
 KEY = b"0123456789abcdef"
 ACCOUNT = Pseudonyms(KEY).hash_one("account_id", "acct_1")
@@ -275,3 +281,126 @@ def test_misuse_is_refused_at_the_start() -> None:
     with pytest.raises(ValueError, match="https"):
         StepUp(Client("http://id.example", "we", "", "https://we.example/c", (STRONG,)), FakeHttp(), Ledger(None))
     assert "s3cret" not in repr(Client("https://id.example", "we", "s3cret", "https://we.example/c", (STRONG,)))
+
+
+class Behind:
+    """The whole of it, as processes: two gateways before one model server, and the service that their links lead to."""
+
+    def __init__(
+        self, folder: Path, issuer: str, servers: Any, port: Callable[[], int], upstream: str, ladder: Any, shared: str
+    ) -> None:
+        key, standings, policy = ladder(folder)
+        listens = port()
+        self.site = f"http://127.0.0.1:{listens}"
+        policy.write_text(policy.read_text().replace("https://verify.example", self.site))
+        # What the holder's proof is worth is the policy's word: here it takes the account off the rung.
+        relief = (
+            "  - {id: relief, when: verified && rung < SUSPEND, then: {most: none}, reason: The holder is known.}\n"
+        )
+        policy.write_text(policy.read_text() + relief)
+        place = shared or str(standings)
+        if shared:
+            publish_standings(redis_client(shared), read_snapshot(standings))
+        (folder / "secret").write_text("sec:ret/\n")
+        (folder / "whsec").write_text("whsec_1\n")
+        oidc = {"issuer": issuer, "client_id": "stillwatch", "client_secret_file": "secret", "acr_values": [STRONG]}
+        settings = {"public_url": self.site, "key_file": str(key), "standings": place, "ledger": "ledger.sqlite"}
+        settings |= {"oidc": oidc, "webhooks": {"stripe": ["whsec"]}}
+        (folder / "verify.yaml").write_text(yaml.safe_dump(settings))
+        stillwatch = [sys.executable, "-m", "stillwatch"]
+        servers.start([*stillwatch, "verify", folder / "verify.yaml", "--listen", f"127.0.0.1:{listens}"], listens)
+        self.gateways = [port(), port()]
+        options = ["--upstream", upstream, "--key-file", key, "--standings", place, "--policy", policy]
+        options += ["--admin-port", "0", "--trusted-peer", "127.0.0.1/32", "--fact", "account=X-Account"]
+        for each in self.gateways:
+            servers.start([*stillwatch, "serve", "--port", str(each), *options], each)
+
+    def ask(self, gateway: int, account: str = "unverified") -> tuple[int, dict[str, Any]]:
+        """Send a request to a model as ``account``."""
+        connection = HTTPConnection("127.0.0.1", self.gateways[gateway], timeout=30)
+        headers = {"x-account": account, "content-type": "application/json"}
+        connection.request("POST", "/v1/chat/completions", '{"model":"m","messages":[]}', headers)
+        answer = connection.getresponse()
+        content = json.loads(answer.read())
+        connection.close()
+        return answer.status, content
+
+    def browse(self, address: str, cookie: str = "") -> tuple[int, Mapping[str, str]]:
+        """Open a page."""
+        parts = urlsplit(address)
+        connection = HTTPConnection(parts.netloc, timeout=30)
+        connection.request("GET", f"{parts.path}?{parts.query}", headers={"cookie": cookie} if cookie else {})
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.status, answer.headers
+
+    def passes(self, gateway: int, account: str = "unverified") -> bool:
+        """Whether requests pass within some seconds, as gateways take notice once in one."""
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            if self.ask(gateway, account)[0] == 200:
+                return True
+            time.sleep(0.1)
+        return False
+
+
+@pytest.fixture(params=["a file", "a server"])
+def behind(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    issuer: str,
+    servers: Any,
+    port: Callable[[], int],
+    upstream: str,
+    ladder: Any,
+) -> Behind:
+    shared = ""
+    if request.param == "a server":
+        redis_server = shutil.which("redis-server")
+        if redis_server is None:
+            pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
+        listens = port()
+        quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", tmp_path]
+        servers.start([redis_server, "--port", str(listens), *quiet], listens)
+        shared = f"redis://127.0.0.1:{listens}/0"
+    return Behind(tmp_path, issuer, servers, port, upstream, ladder, shared)
+
+
+def test_from_a_gateways_refusal_by_its_link_to_the_provider_and_back_to_answers(behind: Behind) -> None:
+    status, problem = behind.ask(0)
+    assert status == 403 and problem["type"].endswith("verification-required")
+    link = problem["link"]
+    assert link.startswith(f"{behind.site}/verify/start?ticket=") and link in problem["error"]["message"]
+    assert behind.ask(0)[1]["link"].partition("=")[2] != "" and behind.ask(0, "gone")[1]["link"].endswith("/appeal")
+
+    other = behind.browse(link[:-1] + ("A" if link[-1] != "A" else "B"))
+    assert other[0] == 403  # A ticket that was changed leads nowhere.
+    status, headers = behind.browse(link)
+    assert status == 302
+    cookie = headers["set-cookie"].partition(";")[0]
+    back = f"{behind.site}/verify/callback?{urlencode(sign_in(headers['location'], 'bob'))}"
+    assert behind.browse(back, cookie)[0] == 403  # Not strongly enough.
+    assert behind.ask(0)[0] == 403
+
+    status, headers = behind.browse(behind.ask(1)[1]["link"])  # Either gateway's tickets are good.
+    cookie = headers["set-cookie"].partition(";")[0]
+    back = f"{behind.site}/verify/callback?{urlencode(sign_in(headers['location'], 'ann'))}"
+    assert behind.browse(back, cookie)[0] == 200
+    assert behind.passes(0) and behind.passes(1)
+    assert behind.ask(0, "gone")[0] == 403  # A suspension is no matter of this.
+
+
+def test_a_vendors_word_reaches_every_gateway(behind: Behind) -> None:
+    assert behind.ask(0)[0] == behind.ask(1)[0] == 403
+    session = {"status": "verified", "client_reference_id": "unverified"}
+    event = {"id": "evt_1", "type": "identity.verification_session.verified", "data": {"object": session}}
+    body, at = json.dumps(event), int(time.time())
+    signed = hmac.new(b"whsec_1", f"{at}.{body}".encode(), hashlib.sha256).hexdigest()
+    connection = HTTPConnection(urlsplit(behind.site).netloc, timeout=30)
+    connection.request("POST", "/verify/webhook/stripe", body, {"stripe-signature": f"t={at},v1={signed}"})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    assert answer.status == 200
+    assert behind.passes(0) and behind.passes(1)
