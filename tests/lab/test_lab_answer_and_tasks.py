@@ -39,7 +39,8 @@ def test_right_and_wrong() -> None:
 def test_worked_answers_are_right_in_known_words_and_in_order(task: Task) -> None:
     rng = np.random.default_rng(3)
     problems = task.problems(rng, 300)
-    assert task.worked and task.stages and task.quoted and task.restyled
+    assert task.worked and task.layout
+    layout = task.layout
     texts = task.worked(rng, problems)
     assert accuracy(problems, texts) == 1.0
     known = set(task.words)
@@ -47,10 +48,23 @@ def test_worked_answers_are_right_in_known_words_and_in_order(task: Task) -> Non
         assert set(text.split(" ")) <= known and set(problem.prompt.split(" ")) <= known
         answer = parsed(text)
         assert answer is not None
-        assert [task.quoted(step) for step in answer.steps] == task.stages(problem.prompt)
-    fresh = task.restyled(rng, texts)
+        read = [layout.read(step) for step in answer.steps]
+        assert [stage for stage, _ in read] == layout.parted(problem.prompt)[1] and read[-1][1] == problem.final
+    fresh = layout.restyled(rng, texts)
     assert fresh != texts and accuracy(problems, fresh) == 1.0
-    assert [task.quoted(step) for step in parsed(fresh[0]).steps] == task.stages(problems[0].prompt)  # type: ignore[union-attr]
+    assert [layout.read(step)[0] for step in parsed(fresh[0]).steps] == layout.parted(problems[0].prompt)[1]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_a_single_step_is_a_question_too(task: Task) -> None:
+    rng = np.random.default_rng(4)
+    assert task.single and task.worked and task.layout
+    problems = task.single(rng, 50)
+    for problem, text in zip(problems, task.worked(rng, problems), strict=True):
+        begun, stages = task.layout.parted(problem.prompt)
+        assert len(stages) == 1 and problem.prompt == f"{begun} {stages[0]}"
+        answer = parsed(text)
+        assert answer is not None and len(answer.steps) == 1 and answer.final == problem.final
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)

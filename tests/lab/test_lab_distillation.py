@@ -1,9 +1,11 @@
 # ruff: noqa: E402 - what needs torch is imported once it is known to be there.
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 
@@ -11,15 +13,16 @@ torch = pytest.importorskip("torch", reason="the lab's framework is not installe
 import yaml
 
 from stillwatch.lab import teacher as teaching
+from stillwatch.lab.adaptation import layout_of, uncontradicted
 from stillwatch.lab.configuration import MODES, Distillation
 from stillwatch.lab.curve import Cell, Plan, run, student_folder
 from stillwatch.lab.distillation import distil
 from stillwatch.lab.exchange import Exchange, read_exchanges, write_exchanges
 from stillwatch.lab.findings import judged, rows, value_plot, values
-from stillwatch.lab.harvest import problem_sets
+from stillwatch.lab.harvest import asked_in_parts, joined, problem_sets
 from stillwatch.lab.models.opening import opened
 from stillwatch.lab.tasks.registry import TASKS, task_named
-from stillwatch.lab.tasks.task import Task
+from stillwatch.lab.tasks.task import Task, accuracy
 from stillwatch.lab.training import Schedule
 
 TINY = Distillation(exchanges=24, test_problems=12, steps=4, batch=8, tokens_most=30)
@@ -114,6 +117,29 @@ def test_a_defended_teacher_is_read_defended(tmp_path: Path) -> None:
     assert [exchange.prompt for exchange in read] == [exchange.prompt for exchange in undefended]
 
 
+def test_whoever_asks_in_parts_asks_as_often_and_joins_what_is_answered(tmp_path: Path) -> None:
+    distil(replace(TINY, defence="answer only", student_kind="asking in parts"), tmp_path / "run", clock)
+    read = read_exchanges(tmp_path / "run" / "exchanges.jsonl")
+    problems, _ = problem_sets(task_named("arithmetic"), 1, 24, 12)
+    assert len(read) == 24 and [exchange.prompt for exchange in read[:8]] == [p.prompt[:5] for p in problems[:8]]
+    layout = layout_of(task_named("arithmetic"))
+
+    def teacher(prompts: Sequence[str]) -> list[Exchange]:
+        assert all(len(layout.parted(prompt)[1]) == 1 for prompt in prompts)
+        return [Exchange(prompt, f"#### {eval(prompt) % 10}") for prompt in prompts]
+
+    prompts = [problem.prompt for problem in problems]
+    parts = asked_in_parts(layout, prompts, teacher)
+    told = joined(layout, prompts, parts, np.random.default_rng(1))
+    assert accuracy(problems, [exchange.answer for exchange in told]) == 1.0
+    assert uncontradicted(layout, told) == told  # The steps are there, and lead to the end.
+    parts[3] = Exchange(parts[3].prompt, "none of your business")
+    assert [exchange.prompt for exchange in joined(layout, prompts, parts, np.random.default_rng(1))] == [
+        *prompts[:3],
+        *prompts[4:],
+    ]
+
+
 def test_the_evaluation_task_is_local_and_complete(tmp_path: Path) -> None:
     distil(TINY, tmp_path / "run", clock)
     folder = tmp_path / "run" / "evaluation"
@@ -138,7 +164,7 @@ PLAN = Plan(
 
 def test_a_plan_names_every_student_once() -> None:
     cells = [(cell.exchanges, cell.mode, cell.defence, cell.student_kind) for cell in PLAN.cells()]
-    assert len(cells) == len(set(cells)) == 3 + 1 + 1 + 4  # Sizes, log-probabilities, adaptive, two defences.
+    assert len(cells) == len(set(cells)) == 3 + 1 + 1 + 4 + 2  # Sizes, log-probabilities, adaptive, answer only, mark.
     with pytest.raises(ValueError, match="held-out"):
         replace(PLAN, held_out=(8,))
     with pytest.raises(ValueError, match="two sizes"):
@@ -148,10 +174,10 @@ def test_a_plan_names_every_student_once() -> None:
 def test_a_curve_goes_on_where_it_stopped(tmp_path: Path) -> None:
     ticks = iter(range(10_000))
     some = run(PLAN, tmp_path, lambda: float(next(ticks)), seconds_most=1.0)
-    assert 0 < len(some) < 9
+    assert 0 < len(some) < 11
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
     cells = run(PLAN, tmp_path, clock)
-    assert len(cells) == 9 and cells[: len(some)] == some
+    assert len(cells) == 11 and cells[: len(some)] == some
     assert all(path.stat().st_mtime_ns == when for path, when in before.items())
     marked = replace(TINY, exchanges=16, defence="watermark")
     assert (student_folder(tmp_path, marked) / "config.json").exists()

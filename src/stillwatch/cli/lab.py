@@ -43,9 +43,9 @@ def distil(
 
     The file may hold, each with a default: task (arithmetic, look-up, or JSON lines with prompt and final), teacher
     and student (built-in, a Hugging Face folder, or a .gguf file), exchanges, mode (sampled answers, offline logits,
-    on-policy), defence, student_kind (passive, adaptive), temperature, seed, steps, batch, rate, prices. Nothing is
-    downloaded. The folder receives student/ (a Hugging Face folder), exchanges.jsonl, evaluation/ (a task for lm-eval),
-    loss.svg and result.json.
+    on-policy), defence, student_kind (passive, adaptive, inferring, asking in parts), temperature, seed, steps, batch,
+    rate, prices. Nothing is downloaded. The folder receives student/ (a Hugging Face folder), exchanges.jsonl,
+    evaluation/ (a task for lm-eval), loss.svg and result.json.
     """
     with _refusals():
         wanted = read_configuration(config)

@@ -1,101 +1,104 @@
-"""The adaptive student: before it learns, it puts steps in order, drops what looks false and rewrites the words."""
+"""The adaptive student: before it learns, it orders steps, drops what others contradict and rewrites the words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from stillwatch.lab.answer import Answer, parsed
 from stillwatch.lab.exchange import Exchange
-from stillwatch.lab.tasks.task import Task
+from stillwatch.lab.reconstruction import reconstructed
+from stillwatch.lab.tasks.task import Layout, Task
 
-Suspicion = Callable[[Sequence[Exchange]], NDArray[np.float64]]  # Of each exchange, larger for stranger ones.
-
-# A split in two explains 2 / pi = 64 % of a normal law's variance: only what explains clearly more is two kinds.
-_EXPLAINED_LEAST = 0.75
-_KEPT_LEAST = 0.2
+_STRAIGHT_LEAST = 0.9  # Of the answers: a teacher rarely errs in the order of its steps.
 
 
 def adapted(
-    task: Task, exchanges: Sequence[Exchange], rng: np.random.Generator, suspicion: Suspicion
+    task: Task, exchanges: Sequence[Exchange], rng: np.random.Generator, *, infers: bool = False
 ) -> list[Exchange]:
     """Return the exchanges as an adaptive student learns from them.
 
-    Steps are put into the order of the prompt where possible; answers whose steps fit no order are dropped, unless
-    that would drop most. Then what ``suspicion`` finds strange is dropped, if strange and ordinary exchanges are
-    clearly two kinds. Last, every free word is drawn anew from the words that mean the same.
+    Steps are put into the order of the prompt; answers that the others contradict are dropped. A student that
+    ``infers`` then makes up the results that are hidden, and keeps answers that end where the teacher's do. Last, every
+    free word is drawn anew from the words that mean the same.
+
+    Raises:
+        ValueError: If the task's layout is unknown, as that of a file is.
     """
-    ordered = in_order(task, exchanges)
-    kept = sorted_out(ordered, suspicion(ordered))
-    if task.restyled is None:
-        return kept
-    texts = task.restyled(rng, [exchange.answer for exchange in kept])
+    layout = layout_of(task)
+    kept = uncontradicted(layout, in_order(layout, exchanges))
+    if infers:
+        kept = reconstructed(layout, kept, rng)
+    texts = layout.restyled(rng, [exchange.answer for exchange in kept])
     return [Exchange(exchange.prompt, text) for exchange, text in zip(kept, texts, strict=True)]
 
 
-def in_order(task: Task, exchanges: Sequence[Exchange]) -> list[Exchange]:
+def layout_of(task: Task) -> Layout:
+    """Return what a thief knows of the task's form.
+
+    Raises:
+        ValueError: If nothing is known of it, as of a file's.
+    """
+    if task.layout is None:
+        raise ValueError(f"how steps of the task {task.name} are built is not known: only a passive student can learn")
+    return task.layout
+
+
+def in_order(layout: Layout, exchanges: Sequence[Exchange]) -> list[Exchange]:
     """Return the exchanges with their steps in the order in which the prompt asks for them.
 
-    An answer is dropped if two of its steps could change places unnoticed or a step fits nowhere, but for answers
-    without steps. If fewer than half remain, this task's steps don't tell their order, and nothing is changed.
+    Where almost all are in order already, the others are dropped. Else an answer is dropped if two of its steps could
+    change places unnoticed or a step fits nowhere, but for answers without steps. If fewer than half remain, this
+    task's steps don't tell their order, and nothing is changed.
     """
-    if task.stages is None or task.quoted is None:
-        return list(exchanges)
-    told = []
+    straight, arranged = [], []
     for exchange in exchanges:
-        answer = parsed(exchange.answer)
+        answer, stages = parsed(exchange.answer), layout.parted(exchange.prompt)[1]
+        by_quote = {layout.read(step)[0]: step for step in answer.steps} if answer else {}
         if answer is None or not answer.steps:
-            told.append(exchange)
-            continue
-        steps = _arranged(task.stages(exchange.prompt), answer.steps, task.quoted)
-        if steps is not None:
-            told.append(Exchange(exchange.prompt, Answer(steps, answer.final).text))
-    return told if 2 * len(told) >= len(exchanges) else list(exchanges)
+            straight.append(exchange)
+            arranged.append(exchange)
+        elif len(by_quote) == len(answer.steps) and sorted(by_quote) == sorted(stages):
+            steps = tuple(by_quote[stage] for stage in stages)
+            arranged.append(Exchange(exchange.prompt, Answer(steps, answer.final).text))
+        if answer and answer.steps and [layout.read(step)[0] for step in answer.steps] == stages:
+            straight.append(exchange)
+    if len(straight) >= _STRAIGHT_LEAST * len(exchanges):
+        return straight
+    return arranged if 2 * len(arranged) >= len(exchanges) else list(exchanges)
 
 
-def _arranged(stages: Sequence[str], steps: Sequence[str], quoted: Callable[[str], str]) -> tuple[str, ...] | None:
-    """Return the steps by stage, or None if that is not possible in exactly one way.
+def uncontradicted(layout: Layout, exchanges: Sequence[Exchange]) -> list[Exchange]:
+    """Return the exchanges each of whose steps comes out as it does in most answers, and whose end follows from them.
 
-    Steps already in order stay, whatever they quote: no sorting is needed to read them.
+    Two steps are the same if they take the same result through the same stage. Of results that are equally common the
+    first one counts. Answers that show no results stay; those without an end go, and if none remains, all stay.
+
+    Source: self-consistency (Wang et al., arXiv:2203.11171), over the steps of different answers instead of several
+    answers to one question.
     """
-    quotes = [quoted(step) for step in steps]
-    if quotes == list(stages):
-        in_place = len(set(quotes)) == len(quotes)
-        return tuple(steps) if in_place else None
-    if sorted(quotes) != sorted(stages) or len(set(quotes)) < len(quotes):
-        return None
-    by_quote = dict(zip(quotes, steps, strict=True))
-    return tuple(by_quote[stage] for stage in stages)
+    votes: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for exchange in exchanges:
+        for before, stage, result in _transitions(layout, exchange):
+            votes[before, stage][result] += 1
+    commonest = {step: counts.most_common(1)[0][0] for step, counts in votes.items()}
+    kept = []
+    for exchange in exchanges:
+        answer, steps = parsed(exchange.answer), list(_transitions(layout, exchange))
+        agreed = all(commonest[before, stage] == result for before, stage, result in steps)
+        if agreed and answer is not None and (not steps or answer.final == steps[-1][2]):
+            kept.append(exchange)
+    return kept or list(exchanges)
 
 
-def sorted_out(exchanges: Sequence[Exchange], suspicion: ArrayLike) -> list[Exchange]:
-    """Return the exchanges without the strange kind, if there are clearly two kinds.
-
-    Source: the split that explains most variance (Otsu 1979).
-    """
-    strange = np.asarray(suspicion, np.float64)
-    if len(strange) != len(exchanges):
-        raise ValueError(f"{len(exchanges)} exchanges and {len(strange)} suspicions")
-    limit = split(strange)
-    if limit is None:
-        return list(exchanges)
-    return [exchange for exchange, value in zip(exchanges, strange.tolist(), strict=True) if value <= limit]
-
-
-def split(values: ArrayLike) -> float | None:
-    """Return the largest value of the lower of two kinds, or None if the values look like one kind."""
-    ordered = np.sort(np.asarray(values, np.float64))
-    count = len(ordered)
-    if count < 10 or ordered[0] == ordered[-1]:
-        return None
-    below = np.arange(1, count)
-    sums = np.cumsum(ordered)
-    gap = sums[:-1] / below - (sums[-1] - sums[:-1]) / (count - below)
-    explained = gap**2 * below * (count - below) / count**2 / ordered.var()
-    explained[ordered[1:] == ordered[:-1]] = 0.0  # Equal values stay together.
-    best = int(explained.argmax())
-    if explained[best] < _EXPLAINED_LEAST or (best + 1) < _KEPT_LEAST * count:
-        return None
-    return float(ordered[best])
+def _transitions(layout: Layout, exchange: Exchange) -> Iterator[tuple[str, str, str]]:
+    """Yield what came before, stage and result of each step, up to the first that shows no result."""
+    answer, before = parsed(exchange.answer), layout.parted(exchange.prompt)[0]
+    for step in answer.steps if answer else ():
+        stage, result = layout.read(step)
+        if result is None:
+            return
+        yield before, stage, result
+        before = result

@@ -14,7 +14,7 @@ from stillwatch.lab.defences.registry import defence_named
 
 BUILT_IN = "built-in"
 MODES = ("sampled answers", "offline logits", "on-policy")
-STUDENTS = ("passive", "adaptive")
+STUDENTS = PASSIVE, ADAPTIVE, INFERRING, IN_PARTS = "passive", "adaptive", "inferring", "asking in parts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Distillation:
     seed: int = 1
     mode: str = MODES[0]
     defence: str = "none"
-    student_kind: str = STUDENTS[0]
+    student_kind: str = PASSIVE
     temperature: float = 1.0  # At which the teacher answers.
     tokens_most: int = 40  # Of an answer.
     test_problems: int = 1000
@@ -56,6 +56,8 @@ class Distillation:
         defence = defence_named(self.defence)
         if self.mode == MODES[1] and not defence.logprobs:
             raise ValueError(f"the defence {defence.name!r} gives no log-probabilities: mode {MODES[0]!r} is left")
+        if self.student_kind == IN_PARTS and defence.false_statements:
+            raise ValueError(f"a student {IN_PARTS} would go on from false answers, which the lab does not play out")
         if self.mode == MODES[2] and defence.name != "none":
             raise ValueError("on-policy is for one's own models: no defence stands between")
 

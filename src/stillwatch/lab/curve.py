@@ -10,11 +10,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import orjson
 
-from stillwatch.lab.configuration import MODES, STUDENTS, Distillation
+from stillwatch.lab.configuration import ADAPTIVE, IN_PARTS, INFERRING, MODES, PASSIVE, Distillation
 from stillwatch.lab.defences.registry import DEFENCES, defence_named
 from stillwatch.lab.distillation import (
     Progress,
@@ -25,11 +24,11 @@ from stillwatch.lab.distillation import (
     teacher_of,
     tested,
 )
-from stillwatch.lab.exchange import read_exchanges, write_exchanges
+from stillwatch.lab.exchange import Exchange, read_exchanges, write_exchanges
 from stillwatch.lab.harvest import problem_sets
 from stillwatch.lab.models.language_model import LanguageModel
 from stillwatch.lab.tasks.registry import task_named
-from stillwatch.lab.tasks.task import accuracy
+from stillwatch.lab.tasks.task import Problem, Task, accuracy
 from stillwatch.store.atomic import atomic_file
 
 ORIGINS = ("none", *(defence.name for defence in DEFENCES if defence.marked))
@@ -90,7 +89,8 @@ class Plan:
         for name in self.defences:
             if name == "logprobs off":
                 continue  # The text is that of no defence: it is the students without log-probabilities above.
-            for kind in STUDENTS:
+            kinds = (PASSIVE, ADAPTIVE, *((INFERRING, IN_PARTS) if defence_named(name).hides_steps else ()))
+            for kind in kinds:
                 yield replace(base, exchanges=self.defence_size, defence=name, student_kind=kind)
 
 
@@ -168,13 +168,13 @@ def _cell(config: Distillation, out: Path, most: int, clock: Callable[[], float]
     # One teacher for all seeds: seeds vary what is asked, how it is answered and the student.
     teacher = teacher_of(task, replace(config, seed=1), teacher_folder(out, task.name), clock, progress)
     problems, test = problem_sets(task, config.seed, config.exchanges, config.test_problems)
-    answers = _answers(config, out, teacher, max(most, config.exchanges))
-    student, trained, read, kept = learnt(task, teacher, answers, config, clock, progress=progress)
+    answers = _answers(task, config, out, teacher, problems, max(most, config.exchanges))
+    student, trained, read, kept = learnt(task, teacher, problems, answers, config, clock, progress=progress)
     texts = tested(student, test, config.tokens_most)
-    if config.student_kind == "passive" and config.defence in ORIGINS:
+    if config.student_kind == PASSIVE and config.defence in ORIGINS:
         student.save(student_folder(out, config))
     reached = accuracy(test, texts)
-    result = summed_up(task, teacher, config, problems, answers, read, trained, reached, len(kept))
+    result = summed_up(task, teacher, config, problems, answers, read, kept, trained, reached)
     return Cell(
         task.name,
         config.exchanges,
@@ -193,13 +193,19 @@ def _cell(config: Distillation, out: Path, most: int, clock: Callable[[], float]
     )
 
 
-def _answers(config: Distillation, out: Path, teacher: LanguageModel, most: int) -> list[Any]:
-    """Return the first answers of one harvest a task, seed and mark, asked once at the largest size."""
+def _answers(
+    task: Task, config: Distillation, out: Path, teacher: LanguageModel, problems: list[Problem], most: int
+) -> list[Exchange]:
+    """Return the first answers of one harvest a task, seed and mark, asked once at the largest size.
+
+    A student that asks in parts puts questions of its own: they are asked for this student alone.
+    """
+    if config.student_kind == IN_PARTS:
+        return harvested(task, teacher, problems, config)
     path = harvest_file(out, config.task, config.seed, most, defence_named(config.defence).marked)
     if not path.exists():
-        task = task_named(config.task)
-        problems, _ = problem_sets(task, config.seed, most, config.test_problems)
-        write_exchanges(path, harvested(task, teacher, problems, config))
+        longest, _ = problem_sets(task, config.seed, most, config.test_problems)
+        write_exchanges(path, harvested(task, teacher, longest, config))
     return read_exchanges(path)[: config.exchanges]
 
 

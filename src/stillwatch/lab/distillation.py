@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,14 @@ import numpy as np
 import orjson
 import torch
 
-from stillwatch.lab.adaptation import adapted
-from stillwatch.lab.configuration import BUILT_IN, MODES, Distillation
+from stillwatch.lab.adaptation import adapted, layout_of
+from stillwatch.lab.configuration import BUILT_IN, IN_PARTS, INFERRING, MODES, PASSIVE, Distillation
 from stillwatch.lab.cost import Cost, cost
 from stillwatch.lab.defences.registry import defence_named
 from stillwatch.lab.evaluation_task import write_evaluation_task
 from stillwatch.lab.exchange import Exchange, read_exchanges, write_exchanges
 from stillwatch.lab.figure import Axes, Series, drawn
-from stillwatch.lab.harvest import Tokens, asked, problem_sets, served, tokens_of
+from stillwatch.lab.harvest import Tokens, asked, asked_in_parts, joined, problem_sets, served, tokens_of
 from stillwatch.lab.interval import Interval, interval
 from stillwatch.lab.marking import Marker, lab_scheme
 from stillwatch.lab.models.language_model import LanguageModel
@@ -31,14 +32,13 @@ from stillwatch.lab.objectives.on_policy import OnPolicy
 from stillwatch.lab.objectives.sampled import Sampled
 from stillwatch.lab.sampling import sample
 from stillwatch.lab.tasks.registry import task_named
-from stillwatch.lab.tasks.task import Problem, Task, accuracy
+from stillwatch.lab.tasks.task import Layout, Problem, Task, accuracy
 from stillwatch.lab.teacher import built_in_teacher
 from stillwatch.lab.training import Checkpoint, Schedule, Trained, train
 from stillwatch.store.atomic import atomic_file
 
 MARK_SECRET = b"the lab's mark has no secret to keep"
 Progress = Callable[[str, int, int], None]  # What is being done, steps done, steps in all.
-_SCOUT_SHARE = 0.75  # Of the student's steps, for the model with which an adaptive student finds what is false.
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +61,43 @@ def student_of(task: Task, config: Distillation) -> LanguageModel:
 
 
 def harvested(task: Task, teacher: LanguageModel, problems: list[Problem], config: Distillation) -> list[Exchange]:
-    """Return what the teacher answers, marked if the defence says so, before anything is hidden."""
-    marker = None
+    """Return what the teacher answers, marked if the defence says so, before anything is hidden.
+
+    A student that asks in parts puts as many questions as the others, and so only some of the problems.
+
+    Raises:
+        ValueError: If the parts of the task's problems are unknown.
+    """
+    marker, rounds = None, count(config.seed, 10_007)
     if defence_named(config.defence).marked:
         marker = Marker(lab_scheme(teacher.vocabulary, MARK_SECRET)[1], teacher.vocabulary)
-    del task
-    return asked(
-        teacher,
-        problems,
-        config.seed,
-        temperature=config.temperature,
-        tokens_most=config.tokens_most,
-        marker=marker,
-    )
+
+    def ask(prompts: Sequence[str]) -> list[Exchange]:
+        return asked(
+            teacher,
+            [Problem(prompt, "") for prompt in prompts],
+            next(rounds),
+            temperature=config.temperature,
+            tokens_most=config.tokens_most,
+            marker=marker,
+        )
+
+    prompts = [problem.prompt for problem in problems]
+    if config.student_kind != IN_PARTS:
+        return ask(prompts)
+    layout = layout_of(task)
+    return asked_in_parts(layout, prompts[: _wholes(layout, problems, config)], ask)
+
+
+def _wholes(layout: Layout, problems: list[Problem], config: Distillation) -> int:
+    """Return how many problems can be asked in parts."""
+    return max(1, config.exchanges // len(layout.parted(problems[0].prompt)[1]))
 
 
 def learnt(
     task: Task,
     teacher: LanguageModel,
+    problems: list[Problem],
     answers: list[Exchange],
     config: Distillation,
     clock: Callable[[], float],
@@ -89,31 +108,30 @@ def learnt(
     """Train a student on answers that went through the defence.
 
     Returns:
-        The student, what training took (an adaptive student's scout included), the answers as read, and as learnt from.
+        The student, what training took, the answers as read, and as learnt from.
+
+    Raises:
+        ValueError: If a student that isn't passive knows nothing of the task's layout.
     """
-    schedule = Schedule(config.steps, config.batch, config.rate, passes_most=config.passes_most)
     read = served(defence_named(config.defence), answers, config.seed)
-    spent = 0.0
-
-    def suspicion(exchanges: Any) -> Any:
-        nonlocal spent
-        scout, steps = student_of(task, config), max(1, int(_SCOUT_SHARE * config.steps))
-        objective = Sampled(scout, exchanges)
-        short = Schedule(steps, config.batch, config.rate, passes_most=config.passes_most)
-        trained = train(scout, objective, short, config.seed + 1, clock, on_step=_told(progress, "scout"))
-        spent += trained.seconds
-        return objective.each(scout).numpy()
-
-    kept = read
-    if config.student_kind == "adaptive":
-        kept = adapted(task, read, np.random.default_rng([config.seed, 5]), suspicion)
+    kept, rng = read, np.random.default_rng([config.seed, 5])
+    if config.student_kind == IN_PARTS:
+        layout = layout_of(task)
+        prompts = [problem.prompt for problem in problems[: _wholes(layout, problems, config)]]
+        kept = joined(layout, prompts, read, rng)
+    if config.student_kind != PASSIVE:
+        kept = adapted(task, kept, rng, infers=config.student_kind == INFERRING)
     student = student_of(task, config)
-    objective = _objective(student, teacher, kept, config)
-    state = Checkpoint(checkpoint, digest(config)) if checkpoint else None
     trained = train(
-        student, objective, schedule, config.seed, clock, checkpoint=state, on_step=_told(progress, "student")
+        student,
+        _objective(student, teacher, kept, config),
+        Schedule(config.steps, config.batch, config.rate, passes_most=config.passes_most),
+        config.seed,
+        clock,
+        checkpoint=Checkpoint(checkpoint, digest(config)) if checkpoint else None,
+        on_step=_told(progress, "student"),
     )
-    return student, Trained(trained.losses, trained.seconds + spent), read, kept
+    return student, trained, read, kept
 
 
 def tested(model: LanguageModel, problems: list[Problem], tokens_most: int) -> list[str]:
@@ -151,11 +169,11 @@ def distil(config: Distillation, out: Path, clock: Callable[[], float], progress
         write_exchanges(path, harvested(task, teacher, problems, config))
     answers = read_exchanges(path)
     student, trained, read, kept = learnt(
-        task, teacher, answers, config, clock, checkpoint=out / "checkpoint.pt", progress=progress
+        task, teacher, problems, answers, config, clock, checkpoint=out / "checkpoint.pt", progress=progress
     )
     write_exchanges(out / "exchanges.jsonl", read)
     texts = tested(student, test, config.tokens_most)
-    result = summed_up(task, teacher, config, problems, answers, read, trained, accuracy(test, texts), len(kept))
+    result = summed_up(task, teacher, config, problems, answers, read, kept, trained, accuracy(test, texts))
     student.save(out / "student")
     if not task.words or config.student == BUILT_IN:
         write_evaluation_task(out / "evaluation", task.name, test, config.tokens_most)
@@ -180,18 +198,21 @@ def summed_up(
     problems: list[Problem],
     answers: list[Exchange],
     read: list[Exchange],
+    kept: list[Exchange],
     trained: Trained,
     reached: float,
-    learnt_from: int,
 ) -> Distilled:
     """Return a distillation's figures; the provider bills what its teacher wrote, hidden or not."""
+    by_prompt = {problem.prompt: problem for problem in problems}
+    judged = kept if config.student_kind == IN_PARTS else read  # Of parts, what was put together.
+    right = accuracy([by_prompt[exchange.prompt] for exchange in judged], [exchange.answer for exchange in judged])
     tokens = tokens_of(teacher, answers)
     spent = cost(config.prices, tokens, trained.seconds)
     return Distilled(
-        teacher_accuracy=interval([accuracy(problems, [exchange.answer for exchange in read])], len(problems)),
+        teacher_accuracy=interval([right], len(judged)),
         student_accuracy=interval([reached], config.test_problems),
         guess=task.guess,
-        learnt_from=learnt_from,
+        learnt_from=len(kept),
         tokens=tokens,
         trained=trained,
         cost=spent,

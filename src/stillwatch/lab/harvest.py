@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from stillwatch.lab.answer import parsed
 from stillwatch.lab.defences.defence import Defence
 from stillwatch.lab.defences.registry import defended
 from stillwatch.lab.exchange import Exchange
 from stillwatch.lab.models.language_model import LanguageModel
 from stillwatch.lab.sampling import Marker, sample
-from stillwatch.lab.tasks.task import Problem, Task
+from stillwatch.lab.tasks.task import Layout, Problem, Task
 
 _ROUNDS_MOST = 200  # Of drawing problems that are not among the test's.
 
@@ -64,6 +65,41 @@ def asked(
         teacher, prompts, generator=generator, temperature=temperature, tokens_most=tokens_most, marker=marker
     )
     return [Exchange(prompt, teacher.decode(tokens)) for prompt, tokens in zip(prompts, told, strict=True)]
+
+
+def asked_in_parts(
+    layout: Layout, prompts: Sequence[str], ask: Callable[[Sequence[str]], list[Exchange]]
+) -> list[Exchange]:
+    """Return what is answered if every stage of the prompts is a question of its own, and goes on from the last answer.
+
+    The first stages come first, then the second ones. All prompts must have equally many stages.
+    """
+    parted = [layout.parted(prompt) for prompt in prompts]
+    states, told = [begun for begun, _ in parted], []
+    for stages in zip(*(stages for _, stages in parted), strict=True):
+        answers = ask([f"{state} {stage}" for state, stage in zip(states, stages, strict=True)])
+        states = [_final(exchange) for exchange in answers]
+        told += answers
+    return told
+
+
+def joined(
+    layout: Layout, prompts: Sequence[str], parts: Sequence[Exchange], rng: np.random.Generator
+) -> list[Exchange]:
+    """Return worked answers to the prompts, put together from the final answers of their parts alone.
+
+    A prompt is dropped if one of its parts has no final answer.
+    """
+    stages = [layout.parted(prompt)[1] for prompt in prompts]
+    results = [[_final(part) for part in parts[row :: len(prompts)]] for row in range(len(prompts))]
+    whole = [row for row, found in enumerate(results) if all(found)]
+    texts = layout.written(rng, [(stages[row], results[row]) for row in whole])
+    return [Exchange(prompts[row], text) for row, text in zip(whole, texts, strict=True)]
+
+
+def _final(exchange: Exchange) -> str:
+    answer = parsed(exchange.answer)
+    return answer.final if answer else ""
 
 
 def served(defence: Defence, exchanges: Sequence[Exchange], seed: int) -> list[Exchange]:

@@ -16,6 +16,7 @@ from stillwatch.lab.tasks.task import Task
 from stillwatch.lab.training import Checkpoint, OnStep, Schedule, train
 
 _EXAMPLES = 20_000
+_SINGLE = 0.2  # Of the examples: a teacher that knows whole answers also knows their parts, when it is asked for one.
 _SCHEDULE = Schedule(steps=700)
 
 
@@ -27,12 +28,13 @@ def built_in_teacher(
     Raises:
         ValueError: If the task is not built in, or the folder holds something else.
     """
-    if task.worked is None:
+    if task.worked is None or task.single is None:
         raise ValueError(f"the task {task.name} has no worked answers to make a teacher from: name a model's folder")
     if (folder / "config.json").exists():
         return TinyModel.load(folder)
     rng = np.random.default_rng([seed, 1])
-    problems = task.problems(rng, _EXAMPLES)
+    parts = round(_SINGLE * _EXAMPLES)
+    problems = [*task.problems(rng, _EXAMPLES - parts), *task.single(rng, parts)]
     answers = task.worked(rng, problems)
     model = fresh(TEACHER, task, seed)
     objective = Sampled(

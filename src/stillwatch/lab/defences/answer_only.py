@@ -14,4 +14,4 @@ def answer_only(rng: np.random.Generator, answer: Answer) -> Answer:
     return Answer((), answer.final)
 
 
-defence = Defence("answer only", "the final answer, no steps", answer_only, logprobs=False)
+defence = Defence("answer only", "the final answer, no steps", answer_only, logprobs=False, hides_steps=True)

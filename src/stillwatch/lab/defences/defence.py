@@ -25,6 +25,7 @@ class Defence:
     transform: Transform
     logprobs: bool  # Whether the client still gets log-probabilities; a changed text has none that fit.
     marked: bool = False
+    hides_steps: bool = False
     false_statements: bool = False
 
 

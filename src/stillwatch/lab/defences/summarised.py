@@ -24,4 +24,6 @@ def summarised(rng: np.random.Generator, answer: Answer) -> Answer:
     return Answer(tuple(step for step in kept if step), answer.final)
 
 
-defence = Defence("summarised", "steps without their results, then the final answer", summarised, logprobs=False)
+defence = Defence(
+    "summarised", "steps without their results, then the final answer", summarised, logprobs=False, hides_steps=True
+)

@@ -8,7 +8,7 @@ import numpy as np
 
 from stillwatch.lab.answer import FINAL, LINE
 from stillwatch.lab.tasks import wording
-from stillwatch.lab.tasks.task import Problem, Task
+from stillwatch.lab.tasks.task import Layout, Problem, Task
 
 _STEPS = 3
 _SIGNS = ("+", "-", "*")
@@ -20,37 +20,34 @@ def _apply(value: int, sign: str, operand: int) -> int:
     return (value - operand if sign == "-" else value * operand) % 10
 
 
-def _results(prompt: str) -> list[int]:
+def _parted(prompt: str) -> tuple[str, list[str]]:
     words = prompt.split(" ")
-    value, results = int(words[0]), []
-    for sign, operand in zip(words[1::2], words[2::2], strict=True):
+    return words[0], [f"{sign} {operand}" for sign, operand in zip(words[1::2], words[2::2], strict=True)]
+
+
+def _results(prompt: str) -> list[str]:
+    begun, stages = _parted(prompt)
+    value, results = int(begun), []
+    for stage in stages:
+        sign, operand = stage.split(" ")
         value = _apply(value, sign, int(operand))
-        results.append(value)
+        results.append(str(value))
     return results
 
 
-def _problems(rng: np.random.Generator, count: int) -> list[Problem]:
-    digits = rng.integers(10, size=(count, _STEPS + 1)).tolist()
-    signs = rng.integers(len(_SIGNS), size=(count, _STEPS)).tolist()
+def _problems(rng: np.random.Generator, count: int, steps: int = _STEPS) -> list[Problem]:
+    digits = rng.integers(10, size=(count, steps + 1)).tolist()
+    signs = rng.integers(len(_SIGNS), size=(count, steps)).tolist()
     problems = []
     for row, chosen in zip(digits, signs, strict=True):
         tail = " ".join(f"{_SIGNS[sign]} {digit}" for sign, digit in zip(chosen, row[1:], strict=True))
         prompt = f"{row[0]} {tail}"
-        problems.append(Problem(prompt, str(_results(prompt)[-1])))
+        problems.append(Problem(prompt, _results(prompt)[-1]))
     return problems
 
 
-def _stages(prompt: str) -> list[str]:
-    words = prompt.split(" ")
-    return [f"{sign} {operand}" for sign, operand in zip(words[1::2], words[2::2], strict=True)]
-
-
 def _worked(rng: np.random.Generator, problems: Sequence[Problem]) -> list[str]:
-    choices = wording.draw(rng, len(problems), _STEPS)
-    return [
-        wording.written(chosen, _stages(problem.prompt), [str(value) for value in _results(problem.prompt)])
-        for chosen, problem in zip(choices, problems, strict=True)
-    ]
+    return wording.written(rng, [(_parted(problem.prompt)[1], _results(problem.prompt)) for problem in problems])
 
 
 def _guess() -> float:
@@ -71,9 +68,8 @@ task = Task(
     what="three operations modulo ten from left to right; what is learnt are three hundred small sums",
     words=(LINE, FINAL, *"0123456789", *_SIGNS, *wording.WORDS),
     problems=_problems,
+    single=lambda rng, count: _problems(rng, count, 1),
     worked=_worked,
-    stages=_stages,
-    quoted=wording.quoted,
-    restyled=wording.restyled,
+    layout=Layout(_parted, wording.read, wording.written, wording.restyled),
     guess=_guess(),
 )

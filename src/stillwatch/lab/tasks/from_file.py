@@ -30,7 +30,7 @@ def task_from_file(path: Path) -> Task:
 
     finals = [problem.final for problem in problems]
     guess = max(finals.count(final) for final in set(finals)) / len(finals)
-    return Task(path.stem, f"{len(problems)} problems of {path.name}", (), drawn, None, None, None, None, guess)
+    return Task(path.stem, f"{len(problems)} problems of {path.name}", (), drawn, None, None, None, guess)
 
 
 def _read(path: Path) -> list[Problem]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stillwatch.lab.answer import FINAL, LINE
 from stillwatch.lab.tasks import wording
-from stillwatch.lab.tasks.task import Problem, Task
+from stillwatch.lab.tasks.task import Layout, Problem, Task
 
 _STEPS = 3
 _PLACES = wording.listed(
@@ -30,8 +30,13 @@ _AFTER = {
 }
 
 
-def _results(prompt: str) -> list[str]:
+def _parted(prompt: str) -> tuple[str, list[str]]:
     place, *roads = prompt.split(" ")
+    return place, roads
+
+
+def _results(prompt: str) -> list[str]:
+    place, roads = _parted(prompt)
     visited = []
     for road in roads:
         place = _AFTER[place, road]
@@ -39,25 +44,17 @@ def _results(prompt: str) -> list[str]:
     return visited
 
 
-def _problems(rng: np.random.Generator, count: int) -> list[Problem]:
+def _problems(rng: np.random.Generator, count: int, steps: int = _STEPS) -> list[Problem]:
     starts = rng.choice(len(_PLACES), count, p=_POPULARITY).tolist()
-    roads = rng.integers(len(_ROADS), size=(count, _STEPS)).tolist()
+    roads = rng.integers(len(_ROADS), size=(count, steps)).tolist()
     prompts = [
         " ".join([_PLACES[start], *(_ROADS[road] for road in row)]) for start, row in zip(starts, roads, strict=True)
     ]
     return [Problem(prompt, _results(prompt)[-1]) for prompt in prompts]
 
 
-def _stages(prompt: str) -> list[str]:
-    return prompt.split(" ")[1:]
-
-
 def _worked(rng: np.random.Generator, problems: Sequence[Problem]) -> list[str]:
-    choices = wording.draw(rng, len(problems), _STEPS)
-    return [
-        wording.written(chosen, _stages(problem.prompt), _results(problem.prompt))
-        for chosen, problem in zip(choices, problems, strict=True)
-    ]
+    return wording.written(rng, [(_parted(problem.prompt)[1], _results(problem.prompt)) for problem in problems])
 
 
 def _guess() -> float:
@@ -73,9 +70,8 @@ task = Task(
     what="three steps over a map of 32 places and 8 roads; what is learnt are 256 facts, popular ones sooner",
     words=(LINE, FINAL, *_PLACES, *_ROADS, *wording.WORDS),
     problems=_problems,
+    single=lambda rng, count: _problems(rng, count, 1),
     worked=_worked,
-    stages=_stages,
-    quoted=wording.quoted,
-    restyled=wording.restyled,
+    layout=Layout(_parted, wording.read, wording.written, wording.restyled),
     guess=_guess(),
 )

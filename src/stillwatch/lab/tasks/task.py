@@ -19,6 +19,22 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """What a thief knows of a task before the first exchange: how questions and steps are built, and not one result.
+
+    A prompt is a beginning and stages; a step takes what came before it through one stage. So a beginning and a single
+    stage, with a space between them, are a question, too.
+    """
+
+    parted: Callable[[str], tuple[str, list[str]]]  # A prompt as beginning and stages.
+    read: Callable[[str], tuple[str, str | None]]  # The stage that a step quotes, and its result where it is shown.
+    written: Callable[
+        [np.random.Generator, Sequence[tuple[Sequence[str], Sequence[str]]]], list[str]
+    ]  # Stages, results.
+    restyled: Callable[[np.random.Generator, Sequence[str]], list[str]]  # Other words for the same.
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A kind of problem.
 
@@ -30,11 +46,15 @@ class Task:
     what: str
     words: tuple[str, ...]
     problems: Callable[[np.random.Generator, int], list[Problem]]
+    single: Callable[[np.random.Generator, int], list[Problem]] | None  # Of one step, as parts of the others.
     worked: Callable[[np.random.Generator, Sequence[Problem]], list[str]] | None
-    stages: Callable[[str], list[str]] | None  # What each step must quote from the prompt, in the right order.
-    quoted: Callable[[str], str] | None  # What a step quotes.
-    restyled: Callable[[np.random.Generator, Sequence[str]], list[str]] | None  # Other words for the same.
+    layout: Layout | None
     guess: float  # Accuracy of the best constant answer, in [0, 1].
+
+    @property
+    def restyled(self) -> Callable[[np.random.Generator, Sequence[str]], list[str]] | None:
+        """The layout's way to say the same in other words."""
+        return self.layout.restyled if self.layout else None
 
 
 def is_right(problem: Problem, text: str) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stillwatch.lab.answer import FINAL, LINE
 
@@ -36,26 +35,28 @@ _ODDS = 1.0 / (np.arange(16) + 4.0)  # The commonest word is almost five times a
 _CUMULATIVE = np.cumsum(_ODDS / _ODDS.sum())
 
 
-def draw(rng: np.random.Generator, answers: int, steps: int) -> NDArray[np.intp]:
-    """Return which word of each set a step uses, shape (answers, steps, 4)."""
-    return np.searchsorted(_CUMULATIVE, rng.random((answers, steps, len(SETS)))).clip(0, 15)
+def written(rng: np.random.Generator, worked: Sequence[tuple[Sequence[str], Sequence[str]]]) -> list[str]:
+    """Return worked answers from quotes and results of each one's steps, with free words drawn by their odds."""
+    steps = sum(len(quotes) for quotes, _ in worked)
+    choices = iter(np.searchsorted(_CUMULATIVE, rng.random((steps, len(SETS)))).clip(0, 15).tolist())
+    told = []
+    for quotes, results in worked:
+        lines = []
+        for quote, result in zip(quotes, results, strict=True):
+            opener, manner, verb, outcome = next(choices)
+            lines.append(
+                f"{OPENERS[opener]} {MANNERS[manner]} {VERBS[verb]} {quote} {OUTCOMES[outcome]} {result} {LINE}"
+            )
+        told.append(" ".join([*lines, FINAL, results[-1]]))
+    return told
 
 
-def written(choices: NDArray[np.intp], quotes: Sequence[str], results: Sequence[str]) -> str:
-    """Return one worked answer from its word choices (shape (steps, 4)), quotes and results of its steps."""
-    parts = []
-    for (opener, manner, verb, outcome), quote, result in zip(choices.tolist(), quotes, results, strict=True):
-        words = f"{OPENERS[opener]} {MANNERS[manner]} {VERBS[verb]} {quote} {OUTCOMES[outcome]} {result}"
-        parts.append(f"{words} {LINE}")
-    return " ".join([*parts, FINAL, results[-1]])
-
-
-def quoted(step: str) -> str:
-    """Return what a step quotes from the prompt: its words that are free nowhere, but for its result."""
+def read(step: str) -> tuple[str, str | None]:
+    """Return what a step quotes from the prompt, and its result or None: the words that are free nowhere."""
     words = step.split(" ")
     kept = [word for word in words if word not in _PLACE]
-    has_result = any(_PLACE.get(word) == len(SETS) - 1 for word in words)
-    return " ".join(kept[:-1] if has_result else kept)
+    shown = bool(kept) and any(_PLACE.get(word) == len(SETS) - 1 for word in words)
+    return (" ".join(kept[:-1]), kept[-1]) if shown else (" ".join(kept), None)
 
 
 def restyled(rng: np.random.Generator, texts: Sequence[str]) -> list[str]:
