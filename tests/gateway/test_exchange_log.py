@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,12 @@ from stillwatch.footprint.fold import Folding, fold
 from stillwatch.footprint.footprints import DAY_US, HOUR_US, Footprints
 from stillwatch.footprint.merge import Gathered
 from stillwatch.gateway.exchange_log import ExchangeLog, Rotation
-from stillwatch.gateway.exchange_log_files import checked, footprint_files, table_of
+from stillwatch.gateway.exchange_log_files import footprint_files, table_of
+from stillwatch.gateway.exchange_log_rows import checked
+from stillwatch.gateway.exchange_log_writer import BatchError, BatchWriter, WriterGoneError, Writing
 
-KEY = Pseudonyms(bytes(range(32)))
+KEY = bytes(range(32))
+PSEUDONYMS = Pseudonyms(KEY)
 NOON_US = int(dt.datetime(2026, 3, 5, 12, tzinfo=dt.UTC).timestamp()) * 1_000_000
 
 
@@ -77,7 +82,7 @@ def test_merged_footprints_are_those_that_a_scan_would_fold_from_the_texts(tmp_p
         for beside in footprint_files(file):
             gathered.add(Footprints.from_arrow(pq.read_table(beside)))
     got = gathered.footprints()
-    folding = Folding(lambda field, values: KEY.hashes(field, values)[0], address_prefix, origin_us)
+    folding = Folding(lambda field, values: PSEUDONYMS.hashes(field, values)[0], address_prefix, origin_us)
     direct = Gathered(origin_us, by_name=True)
     direct.add(Footprints.from_arrow(fold(table_of(rows), folding)))
     want = direct.footprints()
@@ -109,14 +114,14 @@ def test_files_appear_by_count_by_age_and_by_size_of_texts(tmp_path: Path) -> No
 
 def test_a_disk_that_refuses_for_a_while_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refusals = iter([True, True, False])
-    real = module.write_batch
+    real = BatchWriter.write
 
     def write(*arguments: Any) -> None:
         if next(refusals, False):
             raise OSError(28, "No space left on device")
         real(*arguments)
 
-    monkeypatch.setattr(module, "write_batch", write)
+    monkeypatch.setattr(BatchWriter, "write", write)
     monkeypatch.setattr(module, "_RETRY_S", 0.01)
     told: list[tuple[int, int]] = []
     log = ExchangeLog(tmp_path, KEY, written=lambda wrote, lost: told.append((wrote, lost)))
@@ -134,7 +139,7 @@ def test_a_disk_that_refuses_for_ever_ends_in_a_count_of_what_was_lost(
         gate.wait(5)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "write_batch", write)
+    monkeypatch.setattr(BatchWriter, "write", write)
     monkeypatch.setattr(module, "_RETRY_S", 0.01)
     told: list[tuple[int, int]] = []
     rotation = Rotation(rows_most=2, backlog_rows_most=3)
@@ -146,6 +151,50 @@ def test_a_disk_that_refuses_for_ever_ends_in_a_count_of_what_was_lost(
     log.close()
     assert sum(lost for _, lost in told) == 10 and written(tmp_path) == []
     assert [path for path in tmp_path.iterdir() if "parquet" in path.name] == []
+
+
+def test_a_writing_process_that_dies_loses_nothing_and_writes_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_RETRY_S", 0.01)
+    log = ExchangeLog(tmp_path, KEY, footprints=False, rotation=Rotation(rows_most=5))
+    started: list[int] = []
+    real = BatchWriter.write
+
+    def write(writer: BatchWriter, *arguments: Any) -> None:
+        started.append(writer._process.pid)
+        if len(started) in (1, 3):  # The second batch dies after it was written and before that is known.
+            if len(started) == 3:
+                real(writer, *arguments)
+            writer._process.kill()
+            writer.close()
+            raise WriterGoneError(0, "the writing process ended")
+        real(writer, *arguments)
+
+    monkeypatch.setattr(BatchWriter, "write", write)
+    for k in range(10):
+        log.append(row(k, NOON_US), NOON_US)
+    log.close()
+    assert len({*started, log._batches._process.pid}) == 3
+    names = [name for file in written(tmp_path) for name in pq.read_table(file)["exchange_id"].to_pylist()]
+    assert sorted(names) == [f"x-{k}" for k in range(10)]
+
+
+def test_a_writing_process_that_is_killed_is_told_apart_from_a_disk_that_refuses(tmp_path: Path) -> None:
+    writer = BatchWriter(Writing(tmp_path, KEY, keep_text=False, footprints=False))
+    assert KEY.hex() not in str(writer._process.args)
+    os.killpg(writer._process.pid, signal.SIGSTOP)
+    threading.Timer(0.5, os.killpg, (writer._process.pid, signal.SIGKILL)).start()
+    with pytest.raises(WriterGoneError):
+        writer.write("a", [row(1, NOON_US)])
+    writer.write("a", [row(1, NOON_US)])
+    with pytest.raises(BatchError, match="at "):
+        writer.write("b", [(1,)])
+    (tmp_path / "exchanges-c.parquet").mkdir()
+    with pytest.raises(OSError, match="IsADirectoryError"):
+        writer.write("c", [row(1, NOON_US)])
+    writer.close()
+    assert [file.name for file in written(tmp_path)] == ["exchanges-a.parquet", "exchanges-c.parquet"]
 
 
 VALUES = (

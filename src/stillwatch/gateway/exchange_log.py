@@ -1,7 +1,7 @@
 """The log: every exchange in the scan's own columns, in Parquet files that appear whole, with its footprints beside it.
 
-Rows wait in memory until there are enough, or the oldest is old enough, and are written by a thread. A process that
-is killed loses what waited: at most ``rows_most`` rows or ``age_s`` seconds, and a batch that was being written.
+Rows wait in memory until there are enough, or the oldest is old enough, and are written by another process. A process
+that is killed loses what waited: at most ``rows_most`` rows or ``age_s`` seconds, and a batch that was being written.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from stillwatch.exchange.pseudonym import Pseudonyms
-from stillwatch.gateway.exchange_log_files import PROMPT, TEXTS, Row, warm_up, write_batch
+from stillwatch.gateway.exchange_log_rows import PROMPT, TEXTS, Row
+from stillwatch.gateway.exchange_log_writer import BatchError, BatchWriter, Writing
 
 logger = logging.getLogger("stillwatch.gateway")
 
@@ -45,11 +45,11 @@ _ROTATION = Rotation()
 
 
 class ExchangeLog:
-    """Takes rows from one event loop, and writes them in a thread of its own.
+    """Takes rows from one event loop; a thread of its own hands them to the process that writes.
 
     Args:
         folder: Made if it does not exist.
-        pseudonyms: For the footprints; the same key as the scan's, or they cannot be merged.
+        key: Of the pseudonyms, for the footprints; the same as the scan's, or they cannot be merged.
         keep_text: Write prompts and system instructions too.
         footprints: Write the footprints that the texts leave, beside each file.
         rotation: When rows become a file.
@@ -59,21 +59,17 @@ class ExchangeLog:
     def __init__(
         self,
         folder: Path,
-        pseudonyms: Pseudonyms,
+        key: bytes,
         *,
         keep_text: bool = False,
         footprints: bool = True,
         rotation: Rotation = _ROTATION,
         written: Callable[[int, int], None] = lambda _written, _lost: None,
     ) -> None:
-        """Make the folder, load what footprints need, and start the thread."""
+        """Make the folder, and start process and thread."""
         folder.mkdir(parents=True, exist_ok=True)
-        if footprints:
-            warm_up(pseudonyms)
-        self._folder = folder
-        self._pseudonyms = pseudonyms
-        self._keep_text = keep_text
-        self._footprints = footprints
+        self._batches = BatchWriter(Writing(folder, key, keep_text, footprints))
+        self._texts = keep_text or footprints
         self._rotation = rotation
         self._written = written
         self._rows: list[Row] = []
@@ -100,7 +96,7 @@ class ExchangeLog:
             return
         if not self._rows:
             self._oldest_us = now_us
-        if not (self._footprints or self._keep_text):
+        if not self._texts:
             row = tuple(None if k in TEXTS else value for k, value in enumerate(row))
         elif row[PROMPT]:
             self._text_bytes += len(row[PROMPT])
@@ -134,6 +130,7 @@ class ExchangeLog:
             self._write(rows)
             with self._guard:
                 self._waiting -= len(rows)
+        self._batches.close()
 
     def _write(self, rows: list[Row]) -> None:
         """Write a batch; try again for as long as the disk refuses it."""
@@ -143,15 +140,15 @@ class ExchangeLog:
         tries = 0
         while True:
             try:
-                write_batch(self._folder, stem, rows, self._pseudonyms, self._keep_text, self._footprints)
+                self._batches.write(stem, rows)
             except OSError as error:
                 tries += 1
                 logger.error("exchange log cannot be written", extra={"reason": error.strerror, "rows": len(rows)})
                 if self._stopping.wait(_RETRY_S) and tries >= _LAST_TRIES:
                     self._written(0, len(rows))
                     return
-            except Exception:  # A batch that cannot be made must not stop the ones after it.
-                logger.exception("exchange log lost a batch", extra={"rows": len(rows)})
+            except BatchError as error:
+                logger.error("exchange log lost a batch", extra={"reason": str(error), "rows": len(rows)})
                 self._written(0, len(rows))
                 return
             else:

@@ -91,7 +91,7 @@ def application(environment: Mapping[str, str] = os.environ) -> Any:
     from stillwatch.gateway.wall import Wall, open_wall
 
     settings = ServeSettings.of_json(environment[_SETTINGS])
-    # A batch of the log is written in a thread. Requests must not wait five milliseconds for it to let go.
+    # A thread hands batches of the log over. Requests must not wait five milliseconds for it to let go.
     sys.setswitchinterval(0.0005)
 
     def opens() -> Wall:

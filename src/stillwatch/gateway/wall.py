@@ -238,7 +238,7 @@ class Wall:
     def _append(
         self, log: ExchangeLog, admission: Admission, status: int, tokens: tuple[int | None, int | None]
     ) -> None:
-        from stillwatch.gateway.exchange_log_files import checked
+        from stillwatch.gateway.exchange_log_rows import checked
 
         caller = admission.caller
         columns = request_columns(admission.body)
@@ -335,7 +335,7 @@ def open_wall(settings: WallSettings, metrics: Metrics) -> Wall:
 
         log = ExchangeLog(
             Path(settings.log),
-            pseudonyms,
+            key,
             keep_text=settings.keep_text,
             footprints=settings.footprints,
             rotation=Rotation(settings.log_rows, settings.log_age_s),
