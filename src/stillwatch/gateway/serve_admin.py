@@ -8,6 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from stillwatch.gateway.doors.openapi import PATH as DESCRIPTION
+from stillwatch.gateway.doors.openapi import described
+
 
 class _Handler(BaseHTTPRequestHandler):
     server_version = "stillwatch"
@@ -15,13 +18,16 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10.0
 
     def do_GET(self) -> None:
-        """Answer ``/metrics`` and ``/healthz``."""
-        if self.path == "/metrics":
+        """Answer ``/metrics``, ``/healthz`` and ``/openapi.json``."""
+        path = self.path.partition("?")[0]
+        if path == "/metrics":
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
             self._answer(200, CONTENT_TYPE_LATEST, generate_latest(registry))
-        elif self.path == "/healthz":
+        elif path == "/healthz":
             self._answer(200, "application/json", b'{"status":"ok"}')
+        elif path == DESCRIPTION:
+            self._answer(200, "application/json", described("admin").body)
         else:
             self._answer(404, "application/json", b'{"status":"no such page"}')
 

@@ -15,8 +15,10 @@ from stillwatch.gateway.doors.decisions import Decisions, command_document, ques
 from stillwatch.gateway.doors.guardrail import PATH as GUARDRAIL
 from stillwatch.gateway.doors.guardrail import guarded_request, guardrail_answer
 from stillwatch.gateway.doors.identity import ADDRESS_HEADER, KEY_HEADERS, header_account, spare_keys
+from stillwatch.gateway.doors.openapi import PATH as DESCRIPTION
+from stillwatch.gateway.doors.openapi import described
 from stillwatch.gateway.doors.request_facts import facts_of_body, facts_of_headers, request_of
-from stillwatch.gateway.doors.rsgi import Answer, Question, json_answer, problem
+from stillwatch.gateway.doors.rsgi import Answer, Question, json_answer, not_allowed, problem
 from stillwatch.gateway.marking import MARK_HEADER
 from stillwatch.response.command import Command, Refusal
 
@@ -60,12 +62,14 @@ class AuthorizationService:
         if path == ENVOY or path.startswith(ENVOY + "/"):
             found = await self._of_headers(question, question.headers.get("x-forwarded-for", ""))
             return envoy_answer(found, spare_keys(question.headers))
-        if path == HEALTH:
-            return json_answer(200, {"status": "up"})
+        if path in (HEALTH, DESCRIPTION):
+            if question.method not in ("GET", "HEAD"):
+                return not_allowed("GET", "HEAD")
+            return json_answer(200, {"status": "up"}) if path == HEALTH else described("authorize")
         if path not in (DECIDE, GUARDRAIL):
             return problem(404, "Not found")
         if question.method != "POST":
-            return problem(405, "Method not allowed")
+            return not_allowed("POST")
         document = _object(question.body)
         if document is None:
             return problem(400, "Not a JSON object")

@@ -14,6 +14,8 @@ from stillwatch.response.request import Request
 
 PLACEHOLDER = "{ticket}"  # In a policy's link, where the ticket goes that says who is to be verified.
 DECIDER_AWAY = "decider-away"  # Among the fired rules, where a request passed because nobody could be asked.
+_MOST = (1 << 53) - 1  # Beyond it, readers of JSON disagree about integers.
+_RANGES = {"account_age_s": (-1, _MOST), "temperature": (-1, 100)}
 Ticket = Callable[[int, float], str]  # Of a pseudonym at a time in seconds since 1970.
 _FACTS = tuple(name for name in Request.__slots__ if name not in ("account", "at_us"))
 
@@ -123,7 +125,8 @@ def question_of(document: Mapping[str, Any]) -> tuple[str, Request]:
     """Return account id and request of ``question_document``.
 
     Raises:
-        ValueError: If the account is missing, or a fact is unknown or of another type; the message names it.
+        ValueError: If the account is missing, or a fact is unknown, of another type or out of range; the message names
+            it.
     """
     account_id = document.get("account_id")
     if not isinstance(account_id, str) or not account_id:
@@ -138,8 +141,13 @@ def question_of(document: Mapping[str, Any]) -> tuple[str, Request]:
         kind = type(getattr(nothing, name))
         if kind is float and type(value) is int:
             value = float(value)
+        elif kind is int and type(value) is float and value.is_integer():
+            value = int(value)  # 1.0 is an integer to JSON.
         if type(value) is not kind:
             raise ValueError(f"{name} must be of type {kind.__name__}")
+        least, most = _RANGES.get(name, (0, _MOST))
+        if kind in (int, float) and not least <= value <= most:
+            raise ValueError(f"{name} must be between {least} and {most}")
         facts[name] = value
     return account_id, Request(account=0, at_us=0, **facts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -71,6 +72,12 @@ def problem(status: int, title: str, detail: str = "") -> Answer:
     return Answer(status, headers, orjson.dumps(content))
 
 
+def not_allowed(*methods: str) -> Answer:
+    """Return a refusal of any but these methods."""
+    answer = problem(405, "Method not allowed")
+    return Answer(answer.status, (*answer.headers, ("allow", ", ".join(methods))), answer.body)
+
+
 class _Headers(Protocol):
     def items(self) -> Iterable[tuple[str, str]]: ...
 
@@ -94,13 +101,19 @@ class _Exchange(Protocol):
 class Application:
     """Lets granian run a service.
 
-    A body that is too long is refused while it comes, before it fills memory. A fault of ours is a 500 without
-    details; the log gets the traceback, which holds neither headers nor bodies.
+    A body that is too long is refused while it comes, before it fills memory, and one that does not come in time is
+    given up. A fault of ours is a 500 without details; the log gets the traceback, which holds neither headers nor
+    bodies.
+
+    Args:
+        service: Answers.
+        body_s: Longest time that a request's body may take to arrive.
     """
 
-    def __init__(self, service: Service) -> None:
-        """Keep the service."""
+    def __init__(self, service: Service, body_s: float = 15.0) -> None:
+        """Keep both."""
         self._service = service
+        self._body_s = body_s
 
     async def __rsgi__(self, scope: _Scope, exchange: _Exchange) -> None:
         """Answer one request."""
@@ -126,7 +139,11 @@ class Application:
             repeated = frozenset(name for name, count in counts.items() if count > 1)
         body = b""
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
-            read = await _read(exchange, self._service.body_bytes_max)
+            try:
+                async with asyncio.timeout(self._body_s):
+                    read = await _read(exchange, self._service.body_bytes_max)
+            except TimeoutError:
+                return problem(408, "Request too slow")
             if read is None:
                 return problem(413, "Body too long", f"at most {self._service.body_bytes_max} bytes")
             body = read

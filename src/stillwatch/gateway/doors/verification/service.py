@@ -13,7 +13,9 @@ from typing import Any, Protocol
 import orjson
 
 from stillwatch.exchange.pseudonym import Pseudonyms
-from stillwatch.gateway.doors.rsgi import Answer, Question, json_answer, problem
+from stillwatch.gateway.doors.openapi import PATH as DESCRIPTION
+from stillwatch.gateway.doors.openapi import described
+from stillwatch.gateway.doors.rsgi import Answer, Question, json_answer, not_allowed, problem
 from stillwatch.gateway.doors.verification.id_token import NotSignedIn
 from stillwatch.gateway.doors.verification.ledger import Delivery, Ledger
 from stillwatch.gateway.doors.verification.registry import VENDORS
@@ -158,18 +160,20 @@ class VerificationService:
     async def answer(self, question: Question) -> Answer:
         """Answer one request; nothing that comes from outside raises."""
         path = question.path.rstrip("/")
-        if path == "/healthz":
-            return json_answer(200, {"status": "up"})
+        if path in ("/healthz", DESCRIPTION):
+            if question.method not in ("GET", "HEAD"):
+                return not_allowed("GET", "HEAD")
+            return json_answer(200, {"status": "up"}) if path == "/healthz" else described("verify")
         if path.startswith("/verify/webhook/"):
             vendor = self._vendors.get(path.removeprefix("/verify/webhook/"))
             if vendor is None or vendor.name not in self._secrets:
                 return problem(404, "Not found")
-            return self._webhook(vendor, question) if question.method == "POST" else problem(405, "Method not allowed")
+            return self._webhook(vendor, question) if question.method == "POST" else not_allowed("POST")
         steps = {"/verify/start": self._start, "/verify/callback": self._callback}
         if path not in steps or self._step_up is None:
             return problem(404, "Not found")
         if question.method != "GET":
-            return problem(405, "Method not allowed")
+            return not_allowed("GET")
         try:
             return await steps[path](question, self._step_up)
         except ProviderError as error:
