@@ -26,8 +26,7 @@ from rich.table import Table
 
 from stillwatch.engine.periods import Period, Periods, Running
 from stillwatch.engine.profiles import profiles
-from stillwatch.engine.replay import NEVER, Looks, with_profile
-from stillwatch.engine.scan import STEP_HOURS
+from stillwatch.engine.replay import NEVER, STEP_HOURS, Looks, with_profile
 from stillwatch.exchange.accounts import read_accounts
 from stillwatch.exchange.discovery import discover
 from stillwatch.exchange.pseudonym import Pseudonyms
@@ -41,7 +40,7 @@ REMOVALS: tuple[tuple[str, frozenset[str]], ...] = (
     ("network", frozenset({"network"})),
     ("template", frozenset({"template"})),
     ("timing", frozenset({"timing"})),
-    ("prompts", frozenset({"template", "topic", "coercion", "elicitation"})),
+    ("prompts", frozenset({"template", "topic", "complementarity", "coercion", "elicitation"})),
 )
 
 
@@ -70,7 +69,7 @@ def folded(labelled: Labelled) -> Folded:
 
 def looked(traffic: Folded, without: frozenset[str], out: Path) -> Score:
     """Take every look without some views and score what they flagged."""
-    running, looks = Running(), Looks(LEVEL, without)
+    running, looks = Running(), Looks(LEVEL, without=without)
     for period in traffic.periods:
         running.add(period)
         looks.look(with_profile(running.footprints(), traffic.profile), period.end_us)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -22,10 +23,10 @@ NAMES = [view.name for view in VIEWS]
 def joints(draw: st.DrawFn, groups: int | None = None) -> Joint:
     count = draw(st.integers(0, 4)) if groups is None else groups
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    by_view = generator.uniform(-2, 8, (len(VIEWS), count)).round(int(generator.integers(0, 4)))
-    by_view[generator.random(by_view.shape) < generator.choice([0.0, 0.3, 0.9])] = math.nan
+    uncapped = generator.uniform(-2, 20, (len(VIEWS), count)).round(int(generator.integers(0, 4)))
+    uncapped[generator.random(uncapped.shape) < generator.choice([0.0, 0.3, 0.9])] = math.nan
     misfit = np.maximum(generator.uniform(-20, 30, (len(EXPLANATIONS), count)), 0.0)
-    return Joint(by_view, misfit)
+    return Joint(uncapped, misfit, int(generator.choice([1, 56, 672])))
 
 
 @given(joints())
@@ -33,14 +34,29 @@ def test_what_is_left_is_what_the_best_explanation_neither_excuses_nor_fits(evid
     for group in range(evidence.by_view.shape[1]):
         against = []
         for k, explanation in enumerate(EXPLANATIONS):
-            nats = evidence.misfit[k, group]
-            for row, name in enumerate(NAMES):
-                value = evidence.by_view[row, group]
-                if name not in explanation.excuses and not math.isnan(value):
-                    nats += value
-            against.append(nats)
+            capped = uncapped = evidence.misfit[k, group]
+            for row, view in enumerate(VIEWS):
+                value = evidence.uncapped[row, group]
+                if view.name not in explanation.excuses and not math.isnan(value):
+                    capped, uncapped = capped + min(value, view.cap_nats), uncapped + value
+            against.append(min(capped, uncapped - math.log(evidence.looks)))
         assert evidence.against[:, group] == pytest.approx(against, abs=1e-9)
         assert evidence.log_e[group] == pytest.approx(min(against), abs=1e-9)
+
+
+@given(joints(4), st.integers(2, 1000))
+def test_looking_oftener_is_paid_for_by_what_caps_cut_off_first(evidence: Joint, times: int) -> None:
+    oftener = replace(evidence, looks=evidence.looks * times)
+    assert (oftener.log_e <= evidence.log_e).all()
+    assert (oftener.log_e >= evidence.log_e - math.log(times) - 1e-9).all()
+
+
+def test_evidence_far_above_the_caps_pays_nothing_for_looking_often() -> None:
+    nothing_excused = np.zeros((len(EXPLANATIONS), 1))
+    ample = Joint(np.full((len(VIEWS), 1), 50.0), nothing_excused, looks=672)
+    assert ample.log_e[0] == replace(ample, looks=1).log_e[0] > 0
+    bare = Joint(np.array([[view.cap_nats] for view in VIEWS]), nothing_excused, looks=672)
+    assert bare.log_e[0] == pytest.approx(replace(bare, looks=1).log_e[0] - math.log(672))
 
 
 @given(joints())
@@ -52,9 +68,9 @@ def test_a_flag_needs_two_views_one_of_them_strong(evidence: Joint) -> None:
 
 def test_one_view_alone_is_never_enough() -> None:
     for row, view in enumerate(VIEWS):
-        by_view = np.full((len(VIEWS), 1), math.nan)
-        by_view[row] = view.cap_nats
-        assert not Joint(by_view, np.zeros((len(EXPLANATIONS), 1))).enough_views[0]
+        uncapped = np.full((len(VIEWS), 1), math.nan)
+        uncapped[row] = 100.0
+        assert not Joint(uncapped, np.zeros((len(EXPLANATIONS), 1))).enough_views[0]
         # No view's cap alone reaches what a discovery among a few dozen groups takes.
         assert view.cap_nats < math.log(100 / 0.05) + 1
     assert any(view.strong for view in VIEWS) and not all(view.strong for view in VIEWS)
@@ -65,11 +81,13 @@ def test_after_growth_only_views_that_growth_did_not_ask_speak_anew(core: Joint,
     result = after_growth([core.take(k) for k in range(3)], grown)
     for row, view in enumerate(VIEWS):
         found, before, after = result.by_view[row], core.by_view[row], grown.by_view[row]
+        unasked = np.isnan(before)
+        assert np.isnan(found[unasked]).all()  # What the core was not asked is not asked later.
         if view.ties:
             # Growth picked the members for this: what it picked may take away from the core's evidence, never add.
             assert (np.nan_to_num(found, nan=0.0) <= np.maximum(np.nan_to_num(before, nan=0.0), 0.0)).all()
         else:
-            assert np.array_equal(found, after, equal_nan=True)
+            assert np.array_equal(found[~unasked], after[~unasked], equal_nan=True)
     assert (result.misfit <= core.misfit).all() and (result.misfit <= grown.misfit).all()
 
 

@@ -30,7 +30,11 @@ OVERLAP_MOST = 0.3  # Of a group that earlier candidates may hold already.
 CONTENT_RESOLUTION = 3.0
 IDENTITY_WEIGHT = 130_000.0  # Nats of ties, both ways, among 14,000 accounts of labelled traffic;
 CONTENT_WEIGHT = 4_200_000.0  # the same of texts: from here on the resolutions grow with the graph.
+FIRST_USE = [tie.name for tie in TIES].index("first_use")
 SLEEPLESS_NATS_LEAST = 3.0  # Of an account by itself, to be drawn by its conduct.
+ASKING_SHARE = 0.1  # Of an account's prompts, to be drawn by what it asks for;
+ASKING_LEAST = 3  # fewer such prompts are curiosity.
+ASKED_VIEWS = ("template", "coercion", "elicitation")  # What drew a group by its asking is not asked again.
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +42,7 @@ class Core:
     """A community as it was drawn, before it is grown.
 
     Attributes:
-        graph: What drew it: identity, content, both at once, or conduct.
+        graph: What drew it: identity, content, both at once, asks or conduct.
         accounts: Shape (members,). Their rows, ascending.
         beside: The content communities where content alone did not draw it, else None.
         evidence: Of this one group.
@@ -123,6 +127,24 @@ def conduct(population: Population) -> NDArray[np.int64]:
     return renumbered(np.where(awake, settings + 1, -1))
 
 
+def asking(population: Population) -> NDArray[np.bool_]:
+    """Return who asks for hidden reasoning, for grades or for training-style answers in a tenth of the prompts."""
+    footprints = population.footprints
+    asked = sum(footprints.integers(name) for name in ("coercion", "grading", "training"))
+    return np.asarray((asked >= ASKING_LEAST) & (asked >= ASKING_SHARE * footprints.integers("prompts")), np.bool_)
+
+
+def asks(population: Population) -> NDArray[np.int64]:
+    """Return the groups of accounts that ask for what a student is trained on, with the same settings.
+
+    A pool whose accounts have a card and homes each is tied by nothing but what it does. Honest teams that test their
+    own product ask as well, so that such a group is a beginning only: growth finds out who else has its habits.
+    """
+    settings = np.zeros(len(population), np.int64)
+    settings[population.settings.account] = 1 + population.settings.value
+    return renumbered(np.where(asking(population), settings, -1))
+
+
 def meet(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the groups of accounts that are together in both partitions."""
     both = (left >= 0) & (right >= 0)
@@ -139,7 +161,8 @@ def _parents(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.in
 def draw(population: Population, what: NDArray[np.int64]) -> list[Core]:
     """Return all communities of ``population`` with their evidence.
 
-    By identity, by content ``what``, by both at once, and by conduct where there is no identity to go by.
+    By identity, by content ``what``, by both at once, by what is asked for, and by conduct where there is no identity
+    to go by.
     """
     who = identity(population)
     cores: list[Core] = []
@@ -148,6 +171,7 @@ def draw(population: Population, what: NDArray[np.int64]) -> list[Core]:
         ("identity", who, what),
         ("content", what, None),
         ("both", meet(who, what), what),
+        ("asks", asks(population), what),
         ("conduct", conduct(population), what),
     )
     for name, drawn, beside in families:
@@ -157,6 +181,8 @@ def draw(population: Population, what: NDArray[np.int64]) -> list[Core]:
             by_identity = drew
         elif name == "both" and by_identity is not None and len(groups):
             drew = drew.with_view("template", by_identity, _parents(drawn, who))
+        elif name == "asks":
+            drew = drew.unasked(ASKED_VIEWS)
         members = _by_group(drawn, groups.sizes)
         cores += [Core(name, members[k], beside, drew.take(k), nats) for k, nats in enumerate(drew.log_e.tolist())]
     return cores
@@ -242,7 +268,12 @@ def _grown(population: Population, cores: list[Core]) -> tuple[tuple[Candidate, 
     ties = Ties(population)
     partition = np.full(len(population), -1, np.int64)
     candidates: list[Candidate] = []
-    promising = [core for core in cores if core.log_e > CANDIDATE_NATS and core.evidence.enough_views[0]]
+    # Of what was drawn by its asking, two views are expected once it is grown.
+    promising = [
+        core
+        for core in cores
+        if core.log_e > CANDIDATE_NATS and (core.evidence.enough_views[0] or core.graph == "asks")
+    ]
     for core in _strongest(promising):
         _admit(ties, core, partition, candidates)
     looked_again = _remainders(population, cores, partition >= 0) if candidates else []
@@ -286,6 +317,8 @@ def _admit(ties: Ties, core: Core, partition: NDArray[np.int64], candidates: lis
     # What ties accounts without identities are habits that many share: such a group stays as it was drawn.
     membership = as_drawn(begun) if core.graph == "conduct" else grow(ties, begun)
     member = membership.member & ~taken
+    if core.graph == "asks":  # With no identity to tie it, nobody joins who does not ask, or who began at other times.
+        member &= asking(ties.population) & (membership.by_tie[FIRST_USE] > -TIE_NATS_LEAST)
     if member.sum() >= ACCOUNTS_LEAST and 2 * member.sum() >= membership.member.sum():
         partition[member] = len(candidates)
         candidates.append(Candidate(core, membership))

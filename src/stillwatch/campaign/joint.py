@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,19 @@ class Joint:
     """The evidence of each group.
 
     Attributes:
-        by_view: Shape (views, groups), capped nats in the order of ``VIEWS``; NaN for no data.
+        uncapped: Shape (views, groups), nats in the order of ``VIEWS``; NaN for no data.
         misfit: Shape (explanations, groups), nats, what each explanation lacks, in the order of ``EXPLANATIONS``.
+        looks: How many looks like this one the evidence is to hold for at once.
     """
 
-    by_view: NDArray[np.float64]
+    uncapped: NDArray[np.float64]
     misfit: NDArray[np.float64]
+    looks: int = 1
+
+    @property
+    def by_view(self) -> NDArray[np.float64]:
+        """Shape (views, groups), capped nats in the order of ``VIEWS``; NaN for no data."""
+        return np.asarray(np.minimum(self.uncapped, np.array([view.cap_nats for view in VIEWS])[:, None]))
 
     @property
     def against(self) -> NDArray[np.float64]:
@@ -32,10 +40,18 @@ class Joint:
 
         The views' evidence adds up, but for the views that the explanation excuses, and for what it lacks. The caps
         keep one view from outweighing all others; that it takes two is asked by ``enough_views``.
+
+        Two doubts are paid for apart. That chance made the evidence: each look is a new chance, so the logarithm of
+        their number is taken off the whole of it, as the mean of all looks' e-values is an e-value still. That a claim
+        is wrong, and honest groups break it: this is what caps are for, and looking twice makes it no likelier. The
+        smaller of the two counts.
         """
-        known = np.nan_to_num(self.by_view, nan=0.0)
         counted = np.array([[v.name not in explanation.excuses for v in VIEWS] for explanation in EXPLANATIONS])
-        return np.asarray(self.misfit + counted.astype(np.float64) @ known)
+        capped, whole = (
+            self.misfit + counted.astype(np.float64) @ np.nan_to_num(nats, nan=0.0)
+            for nats in (self.by_view, self.uncapped)
+        )
+        return np.asarray(np.minimum(capped, whole - np.log(self.looks)))
 
     @property
     def log_e(self) -> NDArray[np.float64]:
@@ -58,33 +74,39 @@ class Joint:
 
         What two partitions agree on was chosen for agreeing, so how well they agree is asked of the whole group.
         """
-        by_view = self.by_view.copy()
+        uncapped = self.uncapped.copy()
         row = [view.name for view in VIEWS].index(name)
-        by_view[row] = other.by_view[row, groups]
-        return Joint(by_view, self.misfit)
+        uncapped[row] = other.uncapped[row, groups]
+        return replace(self, uncapped=uncapped)
+
+    def unasked(self, names: Collection[str]) -> Joint:
+        """Return the evidence without some views, as where their data drew the groups."""
+        drew = np.array([view.name in names for view in VIEWS])
+        return replace(self, uncapped=np.where(drew[:, None], np.nan, self.uncapped))
 
     def take(self, group: int) -> Joint:
         """Return the evidence of one group."""
-        return Joint(self.by_view[:, [group]], self.misfit[:, [group]])
+        return Joint(self.uncapped[:, [group]], self.misfit[:, [group]], self.looks)
 
 
 def joint(groups: Groups) -> Joint:
     """Return the joint evidence of each group."""
+    looks = groups.population.looks
     if len(groups) == 0:
-        return Joint(np.zeros((len(VIEWS), 0)), np.zeros((len(EXPLANATIONS), 0)))
-    by_view = np.stack([view.capped(groups) for view in VIEWS])
-    return Joint(by_view, np.stack([explanation.misfit(groups) for explanation in EXPLANATIONS]))
+        return Joint(np.zeros((len(VIEWS), 0)), np.zeros((len(EXPLANATIONS), 0)), looks)
+    uncapped = np.stack([view.weighed(groups) for view in VIEWS])
+    return Joint(uncapped, np.stack([explanation.misfit(groups) for explanation in EXPLANATIONS]), looks)
 
 
 def after_growth(cores: list[Joint], grown: Joint) -> Joint:
     """Return the evidence of groups that were grown from cores, one core a group.
 
     Growth asked the views that tie accounts who shares what, so of their answers from the core, which was drawn
-    before, and from the whole the smaller counts; the views that growth did not ask answer for the whole group. Of
-    two misfits the smaller counts too.
+    before, and from the whole the smaller counts; the views that growth did not ask answer for the whole group.
+    What a core was not asked, its grown group is not asked either. Of two misfits the smaller counts too.
     """
     grew = np.array([view.ties for view in VIEWS])[:, None]
-    before = np.concatenate([core.by_view for core in cores], axis=1)
+    before = np.concatenate([core.uncapped for core in cores], axis=1)
     misfit = np.concatenate([core.misfit for core in cores], axis=1)
-    by_view = np.where(grew, np.minimum(before, grown.by_view), grown.by_view)
-    return Joint(by_view, np.minimum(misfit, grown.misfit))
+    uncapped = np.where(grew | np.isnan(before), np.minimum(before, grown.uncapped), grown.uncapped)
+    return replace(grown, uncapped=uncapped, misfit=np.minimum(misfit, grown.misfit))

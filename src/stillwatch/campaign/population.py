@@ -120,12 +120,14 @@ class Population:
         footprints: One row an account.
         without: Names of views that are not to be asked, and whose data are not to tie accounts, as where a law or a
             contract forbids their use, or to learn what each is worth.
+        looks: Over how many looks like this one the stated level is to hold.
     """
 
-    def __init__(self, footprints: Footprints, without: frozenset[str] = frozenset()) -> None:
+    def __init__(self, footprints: Footprints, without: frozenset[str] = frozenset(), looks: int = 1) -> None:
         """Keep the footprints; incidences are made when asked for."""
         self.footprints = footprints
         self.without = without
+        self.looks = looks
         self._answers: dict[Callable[[Population], object], object] = {}
 
     def once(self, ask: Callable[[Population], Answer]) -> Answer:

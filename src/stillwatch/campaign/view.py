@@ -158,13 +158,16 @@ class View:
     ties: bool
     weigh: Callable[[Groups], NDArray[np.float64]]
 
-    def capped(self, groups: Groups) -> NDArray[np.float64]:
-        """Return each group's evidence for a campaign that keeps this habit half of the time, at most the cap.
+    def weighed(self, groups: Groups) -> NDArray[np.float64]:
+        """Return each group's evidence, uncapped, for a campaign that keeps this habit half of the time; NaN: no data.
 
         The mean with the e-value 1 keeps what a view does not show from deciding against what the others show.
         """
         if self.name in groups.population.without:
             return np.full(len(groups), np.nan)
         log_e = self.weigh(groups)
-        mean = np.where(np.isnan(log_e), np.nan, np.logaddexp(np.nan_to_num(log_e, nan=0.0), 0.0) - np.log(2))
-        return np.minimum(mean, self.cap_nats)
+        return np.where(np.isnan(log_e), np.nan, np.logaddexp(np.nan_to_num(log_e, nan=0.0), 0.0) - np.log(2))
+
+    def capped(self, groups: Groups) -> NDArray[np.float64]:
+        """Return each group's evidence, at most the cap."""
+        return np.minimum(self.weighed(groups), self.cap_nats)

@@ -15,7 +15,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from stillwatch.case.summary import summary
 from stillwatch.case.table import campaign_table, headline
-from stillwatch.engine.scan import STEP_HOURS, Outcome, Request
+from stillwatch.engine.replay import STEP_HOURS
+from stillwatch.engine.scan import Outcome, Request
 from stillwatch.engine.scan import Progress as Tell
 from stillwatch.engine.scan import scan as run
 from stillwatch.engine.steps import Watch

@@ -58,7 +58,9 @@ def watch(
             help="NATS=RUNG: where accounts are put whose campaign has so much evidence. May be repeated. [0=cap]",
         ),
     ] = None,
-    level: Annotated[float, typer.Option("--level", help="False-discovery level of each look, in (0, 1).")] = 0.05,
+    level: Annotated[
+        float, typer.Option("--level", help="False-discovery level of a month of looks, in (0, 1).")
+    ] = 0.05,
     state: Annotated[
         Path | None, typer.Option("--state", help="What is remembered over a restart; beside the table if not given.")
     ] = None,
@@ -104,6 +106,7 @@ def watch(
             mapping=load_mapping(map_file) if map_file else None,
             assume_utc=assume_utc,
             settled_s=settled,
+            every_s=every,
         )
         path = state or standings.with_name(standings.name + ".watch")
         if not standings.parent.is_dir():

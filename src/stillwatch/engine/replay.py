@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,8 @@ from stillwatch.campaign.detection import Detection, detect
 from stillwatch.campaign.population import Population
 from stillwatch.footprint.footprints import Footprints
 
+STEP_HOURS = 12  # A campaign is caught half a day after it can be seen; each look costs what all accounts cost.
+MONTH_HOURS = 28 * 24  # The time for which a level is stated.
 NEVER = np.iinfo(np.int64).max
 SAME_SHARE = 0.3  # Of the smaller group: from here on two looks' groups are one campaign.
 REMNANT_ACCOUNTS = 4  # What is left of a campaign after most of it joined another: fewer join too.
@@ -36,7 +39,8 @@ class Looks:
     """What all looks so far have flagged; an account that was flagged once stays so, as for one who acts on it.
 
     Attributes:
-        level: False-discovery level of each look.
+        level: False-discovery level of all looks of a month together.
+        step_hours: How far apart the looks are: those of a month share the level evenly.
         without: Views that are not to be asked.
         campaign: Shape (accounts,). The campaign of each account, -1 for none.
         flagged_at_us: Shape (accounts,). The first look that flagged each, NEVER for none.
@@ -45,11 +49,17 @@ class Looks:
     """
 
     level: float
+    step_hours: float = STEP_HOURS
     without: frozenset[str] = frozenset()
     campaign: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     flagged_at_us: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     found: list[Found] = field(default_factory=list)
     last: Detection | None = None
+
+    @property
+    def in_a_month(self) -> int:
+        """How many looks share the level."""
+        return math.ceil(MONTH_HOURS / self.step_hours)
 
     def look(self, footprints: Footprints, at_us: int) -> Detection:
         """Detect campaigns in ``footprints``, all of which was seen before ``at_us``, and take note.
@@ -59,7 +69,7 @@ class Looks:
         more = len(footprints) - len(self.campaign)
         self.campaign = np.append(self.campaign, np.full(more, -1, np.int64))
         self.flagged_at_us = np.append(self.flagged_at_us, np.full(more, NEVER, np.int64))
-        detection = detect(Population(footprints, self.without), self.level)
+        detection = detect(Population(footprints, self.without, self.in_a_month), self.level)
         for group in np.flatnonzero(detection.flagged):
             self._note(detection, int(group), at_us)
         self.last = detection

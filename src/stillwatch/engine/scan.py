@@ -22,7 +22,7 @@ from stillwatch.case.calibration_counts import calibration
 from stillwatch.case.campaign_case import Campaign, Scan
 from stillwatch.engine.periods import Period, Periods, Running
 from stillwatch.engine.profiles import as_known_at, profiles, with_bans
-from stillwatch.engine.replay import Looks, with_profile
+from stillwatch.engine.replay import STEP_HOURS, Looks, with_profile
 from stillwatch.engine.steps import StepClock, Watch
 from stillwatch.evidence.baseline import Habits
 from stillwatch.exchange.accounts import read_accounts
@@ -38,8 +38,6 @@ from stillwatch.exchange.schema import ACCOUNT_COLUMNS
 
 Progress = Callable[[str, int], None]
 """Is told what is being done, and how many more exchanges were read."""
-
-STEP_HOURS = 12  # A campaign is caught half a day after it can be seen; each look costs what all accounts cost.
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ def scan(
     # Named bans stand in for the status codes that failover would be read from.
     absent = [each for each in (*_absent(request), *absent) if each[0] != "status" or request.bans is None]
     level = request.level if request.baseline is None else request.baseline.level(request.level)
-    running, looks, known = Running(), Looks(level), Duplicates()
+    running, looks, known = Running(), Looks(level, request.step_hours), Duplicates()
     clock = StepClock(looks)
     history = periods_of(request.history, request, pseudonyms, quarantine, now, progress, "history", known)
     reading = periods_of(request.paths, request, pseudonyms, quarantine, now, progress, "exchanges", known)

@@ -51,10 +51,11 @@ class Watching:
         accounts: The accounts file, or None; read anew when it changes.
         rungs: (nats, rung) pairs: a campaign's accounts are put on the rung of the last pair whose nats its evidence
             reaches, and on ``observe`` where it reaches none. A policy decides what comes of it.
-        level: The false-discovery level of each look.
+        level: The false-discovery level of a month of looks.
         mapping: The provider's own column names.
         assume_utc: Take times without a zone as UTC.
         settled_s: A file of lines that has not changed for so long is whole.
+        every_s: Seconds between two turns; so many looks share the level.
     """
 
     folder: Path
@@ -65,6 +66,7 @@ class Watching:
     mapping: ColumnMap | None = None
     assume_utc: bool = False
     settled_s: float = SETTLED_S
+    every_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class FolderWatch:
         self._accounts_mark: Mark | None = None
         self._profile: pa.Table | None = None
         self._profiles: dict[str, Profile] = {}
-        self._running, self._looks = Running(), Looks(watching.level)
+        self._running, self._looks = Running(), Looks(watching.level, watching.every_s / 3600)
         self._campaigns: list[KnownCampaign] = []
         self._membership = np.zeros(0)
         self._read_accounts()

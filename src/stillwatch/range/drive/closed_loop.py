@@ -166,7 +166,14 @@ class ClosedLoop:
         self._sender = Sender(url, plan.connections)
         self._pseudonyms = pseudonyms
         self._tell = tell
-        watching = Watching(folders.log, folders.standings, folders.accounts, plan.rungs, plan.level)
+        watching = Watching(
+            folders.log,
+            folders.standings,
+            folders.accounts,
+            plan.rungs,
+            plan.level,
+            every_s=plan.step_hours * 3600,
+        )
         self._watch = FolderWatch(watching, pseudonyms, lambda _what, _details: None)
 
     async def run(self) -> None:
