@@ -348,6 +348,8 @@ def _fill(arrays: dict[str, NDArray[np.generic]], row: int, account: Account, ex
     shingles = shingles[shingles != EMPTY]
     arrays["shingles"][row, : len(shingles)] = shingles
     arrays["shingles_exchanges"][row, : len(shingles)] = 1
+    whole = shingles[: FIELD["whole_prompts"].width]  # As if each phrase were a prompt.
+    arrays["whole_prompts"][row, : len(whole)] = whole
     for name, value in (("clients", account.client), ("systems", account.system)):
         if value is not None:
             arrays[name][row, 0] = np.uint64(value)

@@ -44,15 +44,38 @@ def hash_of_word(word: bytes) -> int:
     return value | 1
 
 
+def hash_of_figures(word: bytes) -> int:
+    """The same without offset over the digits of the word alone; 0 where there is none."""
+    value = 0
+    for byte in re.findall(rb"[0-9]", word):
+        value = (value ^ byte[0]) * 0x100000001B3 & MASK
+    return value
+
+
 def words(text: bytes) -> list[int]:
     return [hash_of_word(word) for word in WORD.findall(text)]
 
 
-def words_of_prompt(prompt: bytes) -> list[int]:
+def read_of_prompt(prompt: bytes) -> list[bytes]:
     """The words that are read: all of a prompt, or those of its head and of its tail."""
-    if len(prompt) <= HEAD + TAIL:
-        return words(prompt)
-    return words(prompt[:HEAD]) + words(prompt[-TAIL:])
+    parts = [prompt] if len(prompt) <= HEAD + TAIL else [prompt[:HEAD], prompt[-TAIL:]]
+    return [word for part in parts for word in WORD.findall(part)]
+
+
+def words_of_prompt(prompt: bytes) -> list[int]:
+    return [hash_of_word(word) for word in read_of_prompt(prompt)]
+
+
+def whole(prompt: bytes, key: tuple[int, int]) -> int:
+    """What is kept of a whole prompt: its words, its digits and, where the middle is not read, its length."""
+    read = read_of_prompt(prompt)
+    if not read:
+        return EMPTY
+    figures = 0
+    for each in filter(None, map(hash_of_figures, read)):
+        figures = chained(figures, each)
+    unread = len(prompt) if len(prompt) > HEAD + TAIL else 0
+    return keyed(chained(chained(phrase(map(hash_of_word, read)), figures), unread), key)
 
 
 def phrase(hashes: Iterable[int]) -> int:

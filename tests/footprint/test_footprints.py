@@ -45,6 +45,8 @@ def test_fields_have_distinct_names_and_what_stands_beside_a_sample_is_as_wide()
         assert field.meaning and (field.rule == "beside") == bool(field.sample)
         if field.sample:
             assert FIELD[field.sample].rule == "sample" and FIELD[field.sample].width == field.width
+        if field.rule == "distinct":
+            assert field.dtype == np.uint64 and f"{field.name}_exchanges" not in FIELD
         if field.rule == "sample":
             assert field.dtype == np.uint64 and FIELD[f"{field.name}_exchanges"].sample == field.name
     assert FOOTPRINT_SCHEMA.names == ["account_id", *FIELD]
@@ -101,7 +103,7 @@ def test_blank_footprints_hold_nothing() -> None:
     assert len(footprints) == 2 and footprints.hours.sum() == 0
     for field in FIELDS:
         array = footprints.arrays[field.name]
-        if field.rule == "sample":
+        if field.rule in ("distinct", "sample"):
             assert (array == EMPTY).all()
         elif field.rule == "least":
             assert (array == np.iinfo(np.int64).max).all()

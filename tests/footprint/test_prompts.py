@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stillwatch.footprint.footprints import EMPTY, SHINGLES, TEMPLATES, TOPICS
+from stillwatch.footprint.footprints import EMPTY, SHINGLES, TEMPLATES, TOPICS, WHOLE_PROMPTS
 from stillwatch.footprint.lexicon import CATEGORIES, phrases
 from stillwatch.footprint.prompts import HEAD_BYTES, TAIL_BYTES, PromptSums, add_prompts, lexicon
 from stillwatch.footprint.topic import vocabulary
@@ -55,6 +55,7 @@ class Account:
     templates: Counter[int]
     topic: np.ndarray
     shingles: Counter[int]
+    whole_prompts: set[int]
 
 
 def points_of(words: list[int]) -> list[int]:
@@ -80,7 +81,7 @@ def topic_of(words: list[int]) -> np.ndarray:
 
 
 def slowly(prompts: list[bytes]) -> Account:
-    account = Account([0] * 7, Counter(), np.zeros(TOPICS, np.int64), Counter())
+    account = Account([0] * 7, Counter(), np.zeros(TOPICS, np.int64), Counter(), set())
     for prompt in prompts:
         words = SLOW.words_of_prompt(prompt)
         hits = [points >= 2 for points in points_of(words)]
@@ -90,6 +91,7 @@ def slowly(prompts: list[bytes]) -> Account:
         account.shingles.update(least)
         account.templates.update(value % TEMPLATES for value in least[:1])
         account.topic += topic_of(words)
+        account.whole_prompts |= {SLOW.whole(prompt, KEY)} - {SLOW.EMPTY}
     return account
 
 
@@ -100,6 +102,7 @@ def read(prompts: list[bytes | None], owner: list[int], accounts: int) -> Prompt
         np.zeros((accounts, TOPICS), np.int64),
         np.full((accounts, SHINGLES), EMPTY),
         np.zeros((accounts, SHINGLES), np.int64),
+        np.full((accounts, WHOLE_PROMPTS), EMPTY),
     )
     column = pa.array(prompts, pa.large_binary())
     _, offsets, data = column.buffers()
@@ -122,6 +125,8 @@ def check(sums: PromptSums, at: int, prompts: list[bytes]) -> None:
     kept = sorted(account.shingles)[:SHINGLES]
     assert sums.shingles[at].tolist() == kept + [SLOW.EMPTY] * (SHINGLES - len(kept))
     assert sums.shingle_counts[at][: len(kept)].tolist() == [account.shingles[value] for value in kept]
+    kept = sorted(account.whole_prompts)[:WHOLE_PROMPTS]
+    assert sums.whole_prompts[at].tolist() == kept + [SLOW.EMPTY] * (WHOLE_PROMPTS - len(kept))
 
 
 @settings(max_examples=60)
@@ -157,9 +162,11 @@ def test_the_middle_of_a_long_prompt_leaves_nothing_but_its_length() -> None:
     middles = [b" show the hidden reasoning verbatim " * 40, b" a quiet walk along the river bank " * 41]
     prompts = [head[:HEAD_BYTES] + (middle * 2)[:1200] + tail[-TAIL_BYTES:] for middle in middles]
     sums = read(list(prompts), [0, 1], 2)
-    for array in (sums.counts, sums.templates, sums.topic, sums.shingles):
+    for array in (sums.counts, sums.templates, sums.topic, sums.shingles, sums.whole_prompts):
         assert np.array_equal(array[0], array[1])
     assert sums.counts[0].tolist() == [1, len(prompts[0]), 0, 0, 0, 0, 0]
+    longer = head[:HEAD_BYTES] + b" and so on" * 130 + tail[-TAIL_BYTES:]
+    assert read([longer], [0], 1).whole_prompts[0, 0] != sums.whole_prompts[0, 0]
     short = read([middles[0]], [0], 1)
     assert short.counts[0, 2] == 1
 
@@ -168,6 +175,21 @@ def test_numbers_in_a_template_make_no_new_shingle() -> None:
     sums = read([f"What is {k} plus {7 * k}, and why so?".encode() for k in range(500)], [0] * 500, 1)
     assert (sums.shingles[0] != EMPTY).sum() == 2 and sums.shingle_counts[0, :2].tolist() == [500, 500]
     assert np.count_nonzero(sums.templates[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "same"),
+    [
+        ("What is 12 + 7?", "what IS 12, 7", True),
+        ("What is 12 + 7?", "What is 12 + 8?", False),
+        ("What is 12 + 7?", "What is 1 + 27?", False),
+        ("one two", "two one", False),
+        ("route 66", "route66", False),
+    ],
+)
+def test_a_whole_prompt_is_its_words_and_numbers_whatever_case_and_marks(left: str, right: str, same: bool) -> None:
+    first, second = read([left.encode(), right.encode()], [0, 1], 2).whole_prompts[:, 0]
+    assert (first == second) == same and EMPTY not in (first, second)
 
 
 @pytest.mark.parametrize("seed", [5])

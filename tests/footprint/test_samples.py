@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.footprint.footprints import EMPTY
-from stillwatch.footprint.samples import add_counted, place
+from stillwatch.footprint.samples import add_counted, add_distinct, place
 
 NONE = int(EMPTY)
 LEAST = np.iinfo(np.int64).min
@@ -72,6 +72,21 @@ def test_a_sample_is_the_brute_force_one(
         for label in range(2):
             greatest = [max(row[1 + label] for row in seen[value]) for value in kept]
             assert samples.greatest[label, account].tolist() == greatest + [LEAST] * unused
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 16])
+@given(st.lists(st.tuples(st.integers(0, 2), HASHES), max_size=60), st.data())
+def test_distinct_hashes_are_the_least_in_any_order_and_split(
+    width: int, rows: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    hashes = np.full((3, width), EMPTY)
+    order = data.draw(st.permutations(rows))
+    cut = data.draw(st.integers(0, len(rows)))
+    for part in (order[:cut], order[cut:]):
+        add_distinct(hashes, np.array([a for a, _ in part], np.int64), np.array([v for _, v in part], np.uint64))
+    for account in range(3):
+        kept = sorted({value for owner, value in rows if owner == account} - {NONE})[:width]
+        assert hashes[account].tolist() == kept + [NONE] * (width - len(kept))
 
 
 @pytest.mark.parametrize("seed", [4])

@@ -25,11 +25,13 @@ def words_of(data: bytes, begin: int = 0, end: int | None = None) -> list[int]:
     found: list[int] = []
     at, stop = begin, len(data) if end is None else end
     while True:
-        at, word = next_word(array, at, stop)
+        before = at
+        at, word, figures = next_word(array, at, stop)
         if word == 0:
             assert at == stop
             return found
         assert begin < at <= stop
+        assert (figures != 0) == any(byte in b"0123456789" for byte in data[before:at])
         found.append(int(word))
 
 

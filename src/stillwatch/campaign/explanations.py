@@ -104,19 +104,21 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation(
         "one organisation",
         "One firm, agency or household: a card, an organisation or a mail domain of its own covers nine in ten.",
-        frozenset({"network", "timing", "sign_up", "client", "template", "failover", "pivot", "topic"}),
+        frozenset(
+            {"network", "timing", "sign_up", "client", "template", "failover", "pivot", "topic", "complementarity"}
+        ),
         _organisation,
     ),
     Explanation(
         "one place",
         "A class, an office, an event: eight in ten sent most from one address, and slept.",
-        frozenset({"timing", "sign_up", "client", "template", "pivot", "topic"}),
+        frozenset({"timing", "sign_up", "client", "template", "pivot", "topic", "complementarity"}),
         _place,
     ),
     Explanation(
         "one application",
         "Users of one application: nine in ten carry its system instructions.",
-        frozenset({"client", "template", "pivot", "topic"}),
+        frozenset({"client", "template", "pivot", "topic", "complementarity"}),
         _application,
     ),
 )

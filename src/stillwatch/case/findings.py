@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from stillwatch.campaign.population import Incidence
 from stillwatch.campaign.view import Groups
+from stillwatch.campaign.views.complementarity import overlap
 from stillwatch.campaign.views.failover import moves
 from stillwatch.campaign.views.pivot import releases
 from stillwatch.campaign.views.topic import directions
@@ -32,6 +33,7 @@ def findings(groups: Groups, content: NDArray[np.int64]) -> dict[str, str]:
         "failover": lambda: _failover(groups),
         "pivot": lambda: _pivot(groups),
         "topic": lambda: _topic(groups),
+        "complementarity": lambda: _complementarity(groups),
         "coercion": lambda: _coercion(groups),
         "elicitation": lambda: _elicitation(groups),
     }
@@ -127,6 +129,17 @@ def _topic(groups: Groups) -> str:
         return "Too few of its firms, places and persons sent prompts to compare their topics."
     cosine = (float(np.square(vectors.sum(axis=0)).sum()) - units) / (units * (units - 1))
     return f"The topics of two of its {units:,} firms, places and persons have a mean cosine of {cosine:.2f}."
+
+
+def _complementarity(groups: Groups) -> str:
+    found = overlap(groups)
+    if found is None or not len(found.draws):
+        return "The logs hold no prompts of its accounts that others send too."
+    return (
+        f"Of {int(found.draws.sum()):,} sampled prompts that others send too, {found.repeated @ found.draws:,.0f} had "
+        f"been sent by another of its firms, places and persons; by chance about {found.expected @ found.draws:,.1f} "
+        "would have been."
+    )
 
 
 def _coercion(groups: Groups) -> str:

@@ -203,7 +203,8 @@ def _fold_prompts(
     if "prompt" not in exchanges.column_names:
         return
     counts = np.zeros((len(arrays["exchanges"]), 7), np.int64)
-    sums = PromptSums(counts, arrays["templates"], arrays["topic"], arrays["shingles"], arrays["shingles_exchanges"])
+    kept = ("templates", "topic", "shingles", "shingles_exchanges", "whole_prompts")
+    sums = PromptSums(counts, *(arrays[name] for name in kept))
     column = exchanges["prompt"]
     if pa.types.is_dictionary(column.type):
         column = column.cast(pa.large_string())

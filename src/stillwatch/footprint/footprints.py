@@ -19,13 +19,14 @@ HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
 HOURS = 42 * 24  # The window over which hours are kept: six weeks.
 SHINGLES = 64  # Smallest shingle hashes kept: about one in eight of them differs by chance between looks, 1/sqrt(64).
+WHOLE_PROMPTS = 32  # Smallest hashes of whole prompts kept: all that an account with no more distinct prompts sent.
 TEMPLATES = 64  # Buckets of the template counts.
 SETTINGS = 32  # Buckets of the request-setting counts.
 TOPICS = 64  # Dimensions of the topic sketch.
 TOPIC_SCALE = 127  # One exchange adds a vector of about this length.
 EMPTY = np.uint64(0xFFFF_FFFF_FFFF_FFFF)  # An unused place in a sample; no hash takes this value.
 
-Rule = Literal["sum", "saturate", "least", "greatest", "sample", "beside", "same"]
+Rule = Literal["sum", "saturate", "least", "greatest", "distinct", "sample", "beside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class Field:
         name: Column name.
         dtype: Of one entry.
         width: Entries an account; 1 is a plain column.
-        rule: How two footprints of one account merge. ``sample`` keeps the smallest distinct hashes, in
-            ascending order, filled up with EMPTY; the sums and labels ``beside`` a sample follow its hashes.
+        rule: How two footprints of one account merge. ``distinct`` keeps the smallest distinct hashes, in ascending
+            order, filled up with EMPTY; so does ``sample``, whose hashes the sums and labels ``beside`` it follow.
         meaning: What an entry holds.
         sample: For ``beside``: the sample that the entries stand beside.
         adds: For ``beside``: whether entries of equal hashes add up (else they are equal, and the greater is kept).
@@ -114,6 +115,13 @@ FIELDS: tuple[Field, ...] = (
         "sum of the prompts' embeddings, each scaled to length 127 and rounded",
     ),
     *_sample("shingles", SHINGLES, "least word-shingle hashes of the prompts (two a prompt, digits masked)"),
+    Field(
+        "whole_prompts",
+        np.dtype(np.uint64),
+        WHOLE_PROMPTS,
+        "distinct",
+        "least keyed hashes of whole prompts (the words, digits kept)",
+    ),
     *_sample(
         "addresses",
         16,
@@ -290,7 +298,7 @@ def blank(account_id: pa.Array, origin_us: int) -> Footprints:
     arrays: dict[str, NDArray[Any]] = {}
     for field in FIELDS:
         shape = (n,) if field.width == 1 else (n, field.width)
-        if field.rule == "sample":
+        if field.rule in ("distinct", "sample"):
             arrays[field.name] = np.full(shape, EMPTY, np.uint64)
         elif field.rule == "least":
             arrays[field.name] = np.full(shape, np.iinfo(np.int64).max, np.int64)

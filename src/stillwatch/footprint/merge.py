@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stillwatch.footprint.footprints import EMPTY, FIELDS, HOUR_US, HOURS, Footprints, blank
-from stillwatch.footprint.samples import add_counted
+from stillwatch.footprint.samples import add_counted, add_distinct
 
 
 def merge(tables: Iterable[pa.Table]) -> pa.Table:
@@ -86,6 +86,8 @@ class Gathered:
                     added = np.asarray(theirs[:, begin - shift : end - shift], np.uint32)
                     total = mine[rows, begin:end].astype(np.uint32) + added
                     mine[rows, begin:end] = np.minimum(total, 65_535).astype(np.uint16)
+            elif field.rule == "distinct":
+                add_distinct(mine, np.repeat(rows, field.width), theirs.reshape(-1))
             elif field.rule == "sample":
                 self._merge_sample(field.name, rows, footprints)
         return rows

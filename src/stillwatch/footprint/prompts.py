@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stillwatch.footprint.footprints import EMPTY, TEMPLATES, TOPIC_SCALE, TOPICS
 from stillwatch.footprint.lexicon import CATEGORIES, POINTS_NEEDED, phrases
-from stillwatch.footprint.samples import place
+from stillwatch.footprint.samples import insert_distinct, place
 from stillwatch.footprint.topic import vocabulary
 from stillwatch.footprint.words import chained, hash_of, keyed, look_up, mixed, next_word, open_table
 from stillwatch.statistics.compiled import compiled
@@ -51,6 +51,7 @@ class PromptSums:
         topic: Shape (accounts, TOPICS).
         shingles: Shape (accounts, SHINGLES).
         shingle_counts: Shape (accounts, SHINGLES).
+        whole_prompts: Shape (accounts, WHOLE_PROMPTS).
     """
 
     counts: NDArray[np.int64]
@@ -58,6 +59,7 @@ class PromptSums:
     topic: NDArray[np.int64]
     shingles: NDArray[np.uint64]
     shingle_counts: NDArray[np.int64]
+    whole_prompts: NDArray[np.uint64]
 
 
 def add_prompts(
@@ -85,6 +87,7 @@ def add_prompts(
         sums.topic,
         sums.shingles,
         sums.shingle_counts,
+        sums.whole_prompts,
         owner,
         data,
         offsets,
@@ -121,6 +124,7 @@ def _read(
     topic: NDArray[np.int64],
     shingles: NDArray[np.uint64],
     shingle_counts: NDArray[np.int64],
+    whole_prompts: NDArray[np.uint64],
     owner: NDArray[np.int64],
     data: NDArray[np.uint8],
     offsets: NDArray[np.int64],
@@ -146,12 +150,12 @@ def _read(
         points[:] = 0
         least, second = EMPTY, EMPTY
         w1, w2, w3 = np.uint64(0), np.uint64(0), np.uint64(0)  # The three words before this one.
-        total = np.uint64(0)
+        total, figures = np.uint64(0), np.uint64(0)
         at = begin
         skip = end - TAIL_BYTES if end - begin > HEAD_BYTES + TAIL_BYTES else end
         stop = begin + HEAD_BYTES if skip < end else end
         while True:
-            at, word = next_word(data, at, stop)
+            at, word, digits = next_word(data, at, stop)
             if word == np.uint64(0):
                 if stop == end:
                     break
@@ -184,7 +188,13 @@ def _read(
                         elif shingle < second and shingle != least:
                             second = shingle
             total = word if total == np.uint64(0) else chained(total, word)
+            if digits != np.uint64(0):
+                figures = chained(figures, digits)
             w3, w2, w1 = w2, w1, word
+        if total != np.uint64(0):
+            # Of a long prompt the middle is not read, so its length stands for it.
+            unread = np.uint64(end - begin) if skip < end else np.uint64(0)
+            insert_distinct(whole_prompts[account], keyed(chained(chained(total, figures), unread), key))
         if least == EMPTY and total != np.uint64(0):  # Fewer than four words: the prompt is its own shingle.
             least = mixed(total ^ key[0])
         counts[account, 0] += 1

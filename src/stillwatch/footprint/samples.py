@@ -30,6 +30,31 @@ def place(row: NDArray[np.uint64], value: np.uint64) -> tuple[int, bool]:
 
 
 @compiled
+def add_distinct(hashes: NDArray[np.uint64], owner: NDArray[np.int64], values: NDArray[np.uint64]) -> None:
+    """Add each row's value to the sample of its owner, in place.
+
+    Args:
+        hashes: Shape (accounts, k), ascending, EMPTY where unused.
+        owner: Shape (rows,). The account of each row.
+        values: Shape (rows,). EMPTY for no value.
+    """
+    for row in range(len(owner)):
+        insert_distinct(hashes[owner[row]], values[row])
+
+
+@compiled
+def insert_distinct(row: NDArray[np.uint64], value: np.uint64) -> None:
+    """Put ``value`` into one account's sample, in place, if it is among the least and not there already."""
+    if value >= row[-1]:  # EMPTY among them: no hash is greater.
+        return
+    at, there = place(row, value)
+    if not there:
+        for k in range(len(row) - 1, at, -1):
+            row[k] = row[k - 1]
+        row[at] = value
+
+
+@compiled
 def add_counted(
     hashes: NDArray[np.uint64],
     sums: NDArray[np.int64],

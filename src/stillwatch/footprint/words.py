@@ -74,14 +74,19 @@ def keyed(value: np.uint64, key: NDArray[np.uint64]) -> np.uint64:
 
 
 @compiled
-def next_word(data: NDArray[np.uint8], at: int, end: int) -> tuple[int, np.uint64]:
-    """Return the position behind the next word of ``data[at:end]`` and the word's hash, or 0 where there is none."""
+def next_word(data: NDArray[np.uint8], at: int, end: int) -> tuple[int, np.uint64, np.uint64]:
+    """Return the position behind the next word of ``data[at:end]``, the word's hash and its digits' hash.
+
+    Hashes are 0 where there is no word, or no digit in it.
+    """
     value = np.uint64(0xCBF29CE484222325)
+    figures = np.uint64(0)
     begun = False
     digits = False
     while at < end:
         byte = data[at]
         if np.uint8(48) <= byte <= np.uint8(57):
+            figures = (figures ^ np.uint64(byte)) * np.uint64(0x100000001B3)
             if not digits:
                 value = (value ^ np.uint64(48)) * np.uint64(0x100000001B3)
                 digits = True
@@ -98,15 +103,15 @@ def next_word(data: NDArray[np.uint8], at: int, end: int) -> tuple[int, np.uint6
                 break
             for k in range(at, min(at + 3, end)):
                 value = (value ^ np.uint64(data[k])) * np.uint64(0x100000001B3)
-            return min(at + 3, end), value | np.uint64(1)
+            return min(at + 3, end), value | np.uint64(1), figures
         else:
             value = (value ^ np.uint64(byte)) * np.uint64(0x100000001B3)
             digits = False
             begun = True
         at += 1
     if not begun:
-        return end, np.uint64(0)
-    return at, value | np.uint64(1)
+        return end, np.uint64(0), figures
+    return at, value | np.uint64(1), figures
 
 
 @compiled
@@ -115,7 +120,7 @@ def phrase_hash(data: NDArray[np.uint8], begin: int, end: int) -> np.uint64:
     total = np.uint64(0)
     at = begin
     while at < end:
-        at, word = next_word(data, at, end)
+        at, word, _ = next_word(data, at, end)
         if word == np.uint64(0):
             break
         total = word if total == np.uint64(0) else chained(total, word)

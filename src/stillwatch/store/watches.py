@@ -15,7 +15,7 @@ from stillwatch.exchange.pseudonym import Pseudonyms
 from stillwatch.footprint.footprints import Footprints, blank
 from stillwatch.store.atomic import atomic_file
 
-_VERSION = 1
+_VERSION = 2  # Of the footprints, too: 2 knows whole prompts.
 _COLUMNS = ("campaign", "flagged_at_us", "membership_nats")
 
 

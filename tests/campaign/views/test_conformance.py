@@ -163,7 +163,7 @@ def without(footprints: Footprints, column: str) -> Footprints:
     empty = blank(footprints.account_id, footprints.origin_us).arrays
     fields = {
         "client_address": ("addresses", "addresses_exchanges", "address_asn", "address_prefix"),
-        "prompt": ("shingles", "shingles_exchanges", "prompts", "coercion", "eliciting", "topic"),
+        "prompt": ("shingles", "shingles_exchanges", "whole_prompts", "prompts", "coercion", "eliciting", "topic"),
         "request_model": ("models", "models_exchanges", "model_first_us"),
     }
     arrays = footprints.arrays | {name: empty[name] for name in fields.get(column, ())}

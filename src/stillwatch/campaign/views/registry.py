@@ -6,6 +6,7 @@ from stillwatch.campaign.view import View
 from stillwatch.campaign.views import (
     client,
     coercion,
+    complementarity,
     elicitation,
     failover,
     network,
@@ -27,6 +28,7 @@ VIEWS: tuple[View, ...] = (
     failover.view,
     pivot.view,
     topic.view,
+    complementarity.view,
     coercion.view,
     elicitation.view,
 )
