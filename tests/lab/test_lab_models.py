@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the lab's framework is not installed: pip install 'stillwatch[lab]'")
 
 from stillwatch.lab.models.folder import FolderModel
-from stillwatch.lab.models.opening import fresh, opened, same_tokens
+from stillwatch.lab.models.opening import check_same_tokens, fresh, opened
 from stillwatch.lab.models.tiny import Shape, TinyModel, is_tiny
 from stillwatch.lab.models.words import Words
 from stillwatch.lab.sampling import sample
@@ -76,7 +76,8 @@ def test_a_saved_model_is_read_back(tmp_path: Path) -> None:
     model.save(tmp_path / "model")
     again = opened(str(tmp_path / "model"))
     assert isinstance(again, TinyModel) and is_tiny(tmp_path / "model")
-    assert again.shape == model.shape and same_tokens(model, again)
+    assert again.shape == model.shape
+    check_same_tokens(model, again)
     assert all(torch.equal(one, other) for one, other in zip(model.parameters(), again.parameters(), strict=True))
 
 

@@ -40,7 +40,12 @@ def fresh(shape: Shape, task: Task, seed: int) -> TinyModel:
     return TinyModel.fresh(shape, Words(task.words), torch.Generator().manual_seed(seed))
 
 
-def same_tokens(one: LanguageModel, other: LanguageModel) -> bool:
-    """Tell whether two models share a vocabulary, as far as a text with every kind of sign can show it."""
+def check_same_tokens(student: LanguageModel, teacher: LanguageModel) -> None:
+    """Check that two models share a vocabulary, as far as a text with every kind of sign can show it.
+
+    Raises:
+        ValueError: If they don't: then probabilities of the one say nothing to the other.
+    """
     probe = "The 3 + 4 * 5 - 6 = 7, \n #### Größe: naïve 東京 {x: 1.5e-3} first carefully take gives"
-    return one.vocabulary == other.vocabulary and one.encode_answer(probe) == other.encode_answer(probe)
+    if student.vocabulary != teacher.vocabulary or student.encode_answer(probe) != teacher.encode_answer(probe):
+        raise ValueError("teacher and student have different vocabularies; distil from sampled answers instead")

@@ -8,7 +8,7 @@ import torch
 
 from stillwatch.lab.exchange import Exchange
 from stillwatch.lab.models.language_model import LanguageModel
-from stillwatch.lab.models.opening import same_tokens
+from stillwatch.lab.models.opening import check_same_tokens
 from stillwatch.lab.objectives.packed import packed
 
 
@@ -35,8 +35,7 @@ class OfflineLogits:
         Raises:
             ValueError: If the vocabularies differ or are smaller than ``likeliest``, or there is no exchange.
         """
-        if not same_tokens(student, teacher):
-            raise ValueError("teacher and student have different vocabularies; distil from sampled answers instead")
+        check_same_tokens(student, teacher)
         if not 0 < likeliest < teacher.vocabulary:
             raise ValueError(f"likeliest must lie in [1, {teacher.vocabulary - 1}], not {likeliest}")
         self._packed = packed(student, exchanges)

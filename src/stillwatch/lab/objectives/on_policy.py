@@ -8,7 +8,7 @@ import torch
 
 from stillwatch.lab.exchange import Exchange
 from stillwatch.lab.models.language_model import LanguageModel
-from stillwatch.lab.models.opening import same_tokens
+from stillwatch.lab.models.opening import check_same_tokens
 from stillwatch.lab.objectives.packed import packed
 from stillwatch.lab.sampling import sample
 
@@ -35,8 +35,7 @@ class OnPolicy:
         Raises:
             ValueError: If the vocabularies differ, the share lies outside [0, 1], or there is no exchange.
         """
-        if not same_tokens(student, teacher):
-            raise ValueError("teacher and student have different vocabularies; distil from sampled answers instead")
+        check_same_tokens(student, teacher)
         if not 0 <= own_share <= 1:
             raise ValueError(f"the share of own answers must lie in [0, 1], not {own_share}")
         packed(student, exchanges[:1])  # An empty list is refused here and not in the middle of the training.
