@@ -131,8 +131,8 @@ def _footprints(lists: list[NDArray[np.uint64]]) -> Footprints:
     return footprints
 
 
-_SAID = ("prompts that others know", "repeats expected", "repeats", "nats")
-_MANY = ("groups", "with prompts that others know", "mean e", "most nats", "speak")
+_SAID = ("prompts due again", "repeats expected", "repeats", "nats")
+_MANY = ("groups", "with prompts due again", "mean e", "most nats", "speak")
 
 
 def _many(*partitions: Groups) -> tuple[str, ...]:

@@ -23,14 +23,18 @@ OPEN = {
 IN_PART = {"two that overlap": [{0, 1, 2}, {1, 2, 3}], "a chain": [{0, 1}, {1, 2}, {2, 3}]}
 
 
-def found(lists: list[set[int]], group: list[int], unit: list[int] | None = None, most: int = 64) -> Repeats:
+def found(
+    lists: list[set[int]], group: list[int], unit: list[int] | None = None, most: int = 64, due: float = 0.0
+) -> Repeats:
     rows = [(account, item) for account, items in enumerate(lists) for item in sorted(items)]
     account, item = np.array(rows, np.int64).reshape(-1, 2).T
     held = holdings(account, item, len(lists))
-    return repeats(held, np.array(group), np.array(unit or range(len(lists))), most)
+    return repeats(held, np.array(group), np.array(unit or range(len(lists))), most, due)
 
 
-def slowly(lists: list[set[int]], group: list[int], unit: list[int], most: int) -> list[tuple[int, int, float, float]]:
+def slowly(
+    lists: list[set[int]], group: list[int], unit: list[int], most: int, due: float
+) -> list[tuple[int, int, float, float]]:
     """Group, draws, share repeated and share expected of each unit, as the docstrings have it."""
     out = []
     for g in sorted(set(group) - {-1}):
@@ -47,7 +51,8 @@ def slowly(lists: list[set[int]], group: list[int], unit: list[int], most: int) 
             for h in sorted(drawn):
                 beside = [x for o in known_by[h] for x in lists[o] - {h}]
                 total = sum(weight[x] for x in beside)
-                if total > 0:
+                every = [x for o in known_by[h] for x in lists[o]]
+                if total > 0 and sum(weight[x] for x in every if x in earlier) >= due * sum(weight[x] for x in every):
                     shares.append((h in earlier, sum(weight[x] for x in beside if x in earlier) / total))
             if shares:
                 repeated, expected = np.mean(np.array(shares, float), axis=0)
@@ -60,34 +65,40 @@ def slowly(lists: list[set[int]], group: list[int], unit: list[int], most: int) 
 @given(
     st.lists(st.tuples(st.sets(st.integers(0, 9)), st.integers(-1, 2), st.integers(0, 3)), min_size=1, max_size=12),
     st.integers(1, 4),
+    st.sampled_from([0.0, 0.0987, 0.4321]),
 )
-def test_what_units_repeat_is_that_of_plain_python(accounts: list[tuple[set[int], int, int]], most: int) -> None:
+def test_what_units_repeat_is_that_of_plain_python(
+    accounts: list[tuple[set[int], int, int]], most: int, due: float
+) -> None:
     lists = [items for items, _, _ in accounts]
     group, unit = [of for _, of, _ in accounts], [of for _, _, of in accounts]
-    got = found(lists, group, unit, most)
-    expected = slowly(lists, group, unit, most)
+    got = found(lists, group, unit, most, due)
+    expected = slowly(lists, group, unit, most, due)
     assert got.group.tolist() == [row[0] for row in expected] and got.draws.tolist() == [row[1] for row in expected]
     assert np.allclose(got.repeated, [row[2] for row in expected])
     assert np.allclose(got.expected, [row[3] for row in expected])
 
 
-def e_values(outsiders: list[set[int]], draws: list[tuple[set[int], ...]], honest_share: float) -> NDArray[np.float64]:
+def e_values(
+    outsiders: list[set[int]], draws: list[tuple[set[int], ...]], honest_share: float, due: float
+) -> NDArray[np.float64]:
     """The e-value of a group of each tuple of draws."""
     out = []
     for units in draws:
         group = [-1] * len(outsiders) + [0] * len(units)
-        out.append(np.exp(log_e_dealt_out(found([*outsiders, *units], group), 1, honest_share)[0]))
+        out.append(np.exp(log_e_dealt_out(found([*outsiders, *units], group, due=due), 1, honest_share)[0]))
     return np.array(out)
 
 
 LAWS = [np.array(law) / sum(law) for law in ([1, 1, 1, 1], [4, 1, 1, 1], [1, 2, 3, 4], [9, 9, 1, 1], [1, 0, 0, 1])]
 
 
+@pytest.mark.parametrize("due", [0.0, 0.3])
 @pytest.mark.parametrize("name", OPEN)
-def test_the_mean_over_all_independent_draws_of_one_law_is_at_most_one(name: str) -> None:
+def test_the_mean_over_all_independent_draws_of_one_law_is_at_most_one(name: str, due: float) -> None:
     """Four units, an item each, every way to draw them, for uniform and for skew laws: nothing held back."""
     draws = list(product(range(ITEMS), repeat=4))
-    e = e_values(OPEN[name], [tuple({item} for item in drawn) for drawn in draws], 1.0)
+    e = e_values(OPEN[name], [tuple({item} for item in drawn) for drawn in draws], 1.0, due)
     assert e.max() > 2  # It can speak.
     for law in LAWS:
         chance = law[np.array(draws)].prod(axis=1)
@@ -99,7 +110,7 @@ def test_the_mean_over_lists_of_any_length_is_at_most_one_with_half_held_back(na
     """Three units that hold each of three items or not, independently, with chances of the item's own."""
     subsets = [{item for item in range(3) if mask >> item & 1} for mask in range(8)]
     picked = np.array(list(product(range(8), repeat=3)))
-    e = e_values((OPEN | IN_PART)[name], [tuple(subsets[mask] for mask in masks) for masks in picked], 0.5)
+    e = e_values((OPEN | IN_PART)[name], [tuple(subsets[mask] for mask in masks) for masks in picked], 0.5, 0.05)
     for chances in ([0.5] * 3, [0.1] * 3, [0.9, 0.1, 0.1], [0.2, 0.4, 0.8], [1.0, 0.0, 0.5], [0.2, 0.9, 0.9]):
         of = [np.prod([chances[k] if k in subset else 1 - chances[k] for k in range(3)]) for subset in subsets]
         assert np.array(of)[picked].prod(axis=1) @ e <= 1 + 1e-9

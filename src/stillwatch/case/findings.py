@@ -133,10 +133,12 @@ def _topic(groups: Groups) -> str:
 
 def _complementarity(groups: Groups) -> str:
     found = overlap(groups)
-    if found is None or not len(found.draws):
-        return "The logs hold no prompts of its accounts that others send too."
+    if found is None:
+        return "The logs hold no prompts."
+    if not len(found.draws):
+        return "Others hardly send what its accounts send, so that no prompt was due to be sent again."
     return (
-        f"Of {int(found.draws.sum()):,} sampled prompts that others send too, {found.repeated @ found.draws:,.0f} had "
+        f"Of {int(found.draws.sum()):,} sampled prompts that were due to be sent again, {found.repeated @ found.draws:,.0f} had "
         f"been sent by another of its firms, places and persons; by chance about {found.expected @ found.draws:,.1f} "
         "would have been."
     )

@@ -59,11 +59,11 @@ def holdings(account: NDArray[np.int64], item: NDArray[np.int64], accounts: int)
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """What each unit of a group repeats, and what it should; units without draws that others know are left out.
+    """What each unit of a group repeats, and what it should; units without draws that can tell are left out.
 
     Attributes:
         group: Shape (units,), ascending.
-        draws: Shape (units,). Items that the unit drew and somebody outside its group holds.
+        draws: Shape (units,). Items that the unit drew, somebody outside its group holds, and were due to be repeated.
         repeated: Shape (units,), in [0, 1]. The share of the draws that earlier units of the group had drawn.
         expected: Shape (units,), in [0, 1]. Of what the outsiders who know a draw hold beside it, the share that
             earlier units had drawn; the mean over the draws.
@@ -75,7 +75,9 @@ class Repeats:
     expected: NDArray[np.float64]
 
 
-def repeats(held: Holdings, group: NDArray[np.int64], unit: NDArray[np.int64], outsiders_most: int) -> Repeats:
+def repeats(
+    held: Holdings, group: NDArray[np.int64], unit: NDArray[np.int64], outsiders_most: int, due_least: float
+) -> Repeats:
     """Return what each unit repeats of the units before it.
 
     Args:
@@ -84,6 +86,9 @@ def repeats(held: Holdings, group: NDArray[np.int64], unit: NDArray[np.int64], o
         unit: Shape (accounts,). The unit of each account, numbered in an order that does not depend on its items.
         outsiders_most: Items that more accounts outside the group hold are passed over, as small talk that would be
             long to follow.
+        due_least: Draws are passed over where earlier units hold less than this share of what the outsiders who know
+            the draw hold, itself included: independent units would hardly repeat it either. Where all outsiders share
+            one company this is known before the draw, so that what is passed over says nothing of what is not.
     """
     items = len(held.begin) - 1
     rows = np.flatnonzero(group[held.account] >= 0)
@@ -98,7 +103,7 @@ def repeats(held: Holdings, group: NDArray[np.int64], unit: NDArray[np.int64], o
     of, who, what = (part[order] for part in key)
     fresh = np.append(True, (np.diff(of) != 0) | (np.diff(who) != 0) | (np.diff(what) != 0))[: len(of)]
     of, who, what, outsiders = of[fresh], who[fresh], what[fresh], outsiders[order][fresh]
-    known, expected = _draws(of, who, what, outsiders, held.begin, held.holder, held.weight, group)
+    known, expected = _draws(of, who, what, outsiders, held.begin, held.holder, held.weight, group, due_least)
     counts = expected >= 0
     first = np.append(True, (np.diff(of[counts]) != 0) | (np.diff(who[counts]) != 0))[: int(counts.sum())]
     place = np.cumsum(first) - 1
@@ -121,8 +126,9 @@ def _draws(
     holder: NDArray[np.int64],
     weight: NDArray[np.float64],
     group: NDArray[np.int64],
+    due_least: float,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return of each draw whether an earlier unit had drawn it, and with what chance it should have; -1: none known."""
+    """Return of each draw whether an earlier unit had drawn it, and with what chance it should have; -1: not due."""
     known, expected = np.zeros(len(of), np.bool_), np.full(len(of), -1.0)
     seen, drawn = np.full(len(begin) - 1, -1), np.full(len(begin) - 1, -1)  # In which group last.
     company = weight.copy()  # As if the group at hand held nothing.
@@ -142,13 +148,14 @@ def _draws(
             while last < end and who[last] == who[now]:
                 item, one = what[last], 1 / outsiders[last]
                 known[last] = drawn[item] == of[first]
-                total, met = 0.0, 0.0
+                total, met, own = 0.0, 0.0, 0.0  # Own: the part of the draw itself.
                 for k in range(begin[item], begin[item + 1]):
                     if group[holder[k]] != of[first]:
-                        total += company[holder[k]] - one
-                        met += covered[holder[k]] - (one if known[last] else 0.0)
-                if total > 1e-9:
-                    expected[last] = min(max(met / total, 0.0), 1.0)
+                        total += company[holder[k]]
+                        met += covered[holder[k]]
+                        own += one
+                if total - own > 1e-9 and met >= due_least * total:
+                    expected[last] = min(max((met - own * known[last]) / (total - own), 0.0), 1.0)
                 last += 1
             for row in range(now, last):
                 if not known[row]:

@@ -12,6 +12,7 @@ from stillwatch.statistics.dealt_out import Holdings, Repeats, holdings, log_e_d
 
 HONEST_SHARE = 0.5  # Tastes within one pool keep honest units from at most half of what they would repeat.
 OUTSIDERS_MOST = 64  # What more accounts outside a group ask is small talk.
+DUE_LEAST = 0.05  # A group that asked less of what others know than this has hardly anything to repeat.
 
 
 def _held(population: Population) -> Holdings | None:
@@ -32,14 +33,14 @@ def overlap(groups: Groups) -> Repeats | None:
         return None
     first = np.full(int(groups.unit.max(initial=0)) + 1, len(groups.population))
     np.minimum.at(first, groups.unit, groups.population.place)
-    return repeats(held, groups.partition, first[groups.unit], OUTSIDERS_MOST)
+    return repeats(held, groups.partition, first[groups.unit], OUTSIDERS_MOST, DUE_LEAST)
 
 
 def weigh(groups: Groups) -> NDArray[np.float64]:
     """Compare the share of each unit's prompts that earlier units sent with their share in what outsiders send.
 
-    Only prompts that somebody outside the group sends too are looked at: private wording says nothing. Repeats within
-    a unit, such as a retry, do not count.
+    Only prompts that somebody outside the group sends too are looked at: private wording says nothing. Nor are those
+    that independent units would hardly repeat. Repeats within a unit, such as a retry, do not count.
     """
     found = overlap(groups)
     if found is None:
