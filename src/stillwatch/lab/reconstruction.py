@@ -32,26 +32,44 @@ def reconstructed(layout: Layout, exchanges: Sequence[Exchange], rng: np.random.
     hidden, told = [], []
     for exchange in exchanges:
         answer = parsed(exchange.answer)
-        shown = answer and answer.steps and all(layout.read(step)[1] is not None for step in answer.steps)
-        if shown:
+        if answer and answer.steps and all(layout.read(step)[1] is not None for step in answer.steps):
             told.append(exchange)
         elif answer:
-            hidden.append((exchange.prompt, *layout.parted(exchange.prompt), answer.final))
-    if not hidden:
-        return told
-    prompts, begun, parts, ends = zip(*hidden, strict=True)
-    states = sorted({*begun, *ends})
+            hidden.append((exchange.prompt, answer.final))
+    table = inferred(layout, hidden, rng)
+    prompts, worked = [], []
+    for prompt, final in hidden:
+        state, stages = layout.parted(prompt)
+        results = []
+        for stage in stages:
+            state = table[stage, state]
+            results.append(state)
+        if state == final:
+            prompts.append(prompt)
+            worked.append((stages, results))
+    texts = layout.written(rng, worked)
+    return told + [Exchange(prompt, text) for prompt, text in zip(prompts, texts, strict=True)]
+
+
+def inferred(layout: Layout, ends: Sequence[tuple[str, str]], rng: np.random.Generator) -> dict[tuple[str, str], str]:
+    """Return the likeliest result of each stage and state that occur, from prompts and final answers alone.
+
+    All prompts must have equally many stages.
+    """
+    if not ends:
+        return {}
+    begun, parts = zip(*(layout.parted(prompt) for prompt, _ in ends), strict=True)
+    finals = [final for _, final in ends]
+    states = sorted({*begun, *finals})
     kinds = sorted({stage for stages in parts for stage in stages})
-    first, final = np.searchsorted(states, begun), np.searchsorted(states, ends)
+    first, final = np.searchsorted(states, begun), np.searchsorted(states, finals)
     stages = np.searchsorted(kinds, np.array(parts))
-    table = steps_from_ends(first, stages, final, len(states), len(kinds), rng).argmax(axis=-1)
-    path = [first]
-    for place in range(stages.shape[1]):
-        path.append(table[stages[:, place], path[-1]])
-    results = np.array(states)[np.stack(path[1:], axis=1)].tolist()
-    fits = np.flatnonzero(path[-1] == final).tolist()
-    texts = layout.written(rng, [(parts[row], results[row]) for row in fits])
-    return told + [Exchange(prompts[row], text) for row, text in zip(fits, texts, strict=True)]
+    likeliest = steps_from_ends(first, stages, final, len(states), len(kinds), rng).argmax(axis=-1)
+    return {
+        (kind, state): states[likeliest[row, column]]
+        for row, kind in enumerate(kinds)
+        for column, state in enumerate(states)
+    }
 
 
 def steps_from_ends(
