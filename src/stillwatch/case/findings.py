@@ -136,11 +136,11 @@ def _complementarity(groups: Groups) -> str:
     if found is None:
         return "The logs hold no prompts."
     if not len(found.draws):
-        return "Others hardly send what its accounts send, so that no prompt was due to be sent again."
+        return "Others hardly send what its accounts send, so that by chance none of it would be sent twice."
     return (
-        f"Of {int(found.draws.sum()):,} sampled prompts that were due to be sent again, {found.repeated @ found.draws:,.0f} had "
-        f"been sent by another of its firms, places and persons; by chance about {found.expected @ found.draws:,.1f} "
-        "would have been."
+        f"Of {int(found.draws.sum()):,} sampled prompts that independent accounts might well repeat, "
+        f"{found.repeated @ found.draws:,.0f} had been sent by another of its firms, places and persons; "
+        f"by chance about {found.expected @ found.draws:,.1f} would have been."
     )
 
 
