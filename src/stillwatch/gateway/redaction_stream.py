@@ -138,6 +138,9 @@ class EventRedactor:
 
 def _lines(event: bytes) -> list[tuple[bytes, bytes]]:
     """Return an event's lines, each with what ended it; the last may have been ended by nothing."""
+    if 13 not in event:
+        *ended, rest = event.split(b"\n")
+        return [(line, b"\n") for line in ended] + ([(rest, b"")] if rest else [])
     lines, begin = [], 0
     for found in _END_OF_LINE.finditer(event):
         lines.append((event[begin : found.start()], found.group()))

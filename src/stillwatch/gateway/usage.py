@@ -72,12 +72,15 @@ class UsageWatch:
             self._read(whole)
 
     def _read(self, lines: bytes) -> None:
-        for line in lines.split(b"\n"):
-            if _NAME not in line:
+        at = 0
+        while (found_at := lines.find(_NAME, at)) >= 0:
+            begin = lines.find(b"{", lines.rfind(b"\n", 0, found_at) + 1, found_at)
+            at = lines.find(b"\n", found_at)
+            at = len(lines) if at < 0 else at
+            if begin < 0:
                 continue
-            begin = line.find(b"{")
             try:
-                found = _of_document(orjson.loads(line[begin:])) if begin >= 0 else {}
+                found = _of_document(orjson.loads(lines[begin:at]))
             except orjson.JSONDecodeError:
                 continue
             self._usage.update({name: value for name, value in found.items() if value is not None})
