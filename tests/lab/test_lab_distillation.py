@@ -204,7 +204,9 @@ def test_findings_by_hand() -> None:
     told = {(row.exchanges, row.defence): row for row in rows(cells)}
     assert told[100, "none"].gain_cut is None and told[100, "none"].usd_per_point is None  # Nothing was gained.
     poisoned = told[1000, "half poisoned"]
-    assert poisoned.gain_cut == pytest.approx(1 - 0.4 / 0.75) and poisoned.quality_lost == pytest.approx(0.5)
+    assert poisoned.gain_cut == pytest.approx(1 - 0.4 / 0.7) and poisoned.quality_lost == pytest.approx(0.5)
+    parts = rows([*cells, cell(1000, 1.0, seed=3, defence="answer only", student="asking in parts")])[-1]
+    assert parts.gain_cut is None and parts.quality_lost is None  # No undefended student has this seed.
     assert told[1000, "none"].usd_per_point == pytest.approx(0.8 / 75)
     curve = values(cells)[0]
     assert [point.exchanges for point in curve.points] == [100, 300, 1000] and curve.seeds == 2

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from stillwatch.lab.configuration import MODES
+from stillwatch.lab.configuration import IN_PARTS, MODES, PASSIVE
 from stillwatch.lab.curve import Cell, Plan
 from stillwatch.lab.figure import Axes, Series, drawn
 from stillwatch.lab.forecast import Forecast, forecast
@@ -23,9 +23,9 @@ from stillwatch.store.atomic import atomic_file
 class Row:
     """Students of one kind under one defence at one size.
 
-    ``gain_cut`` is the share of the undefended passive student's gain over guessing that the defence took away, at the
-    same size; None where no undefended student was trained. ``quality_lost`` is what the defence takes from the right
-    answers that an honest user reads, in [-1, 1].
+    ``gain_cut`` is the share of the undefended passive students' gain over guessing that the defence took away, at the
+    same size and of the same seeds; None where none of these was trained. ``quality_lost`` is what the defence takes
+    from the right answers that an honest user reads, in [-1, 1].
     """
 
     task: str
@@ -56,15 +56,15 @@ def rows(cells: Sequence[Cell]) -> list[Row]:
         groups.setdefault((cell.task, cell.defence, cell.student, cell.mode, cell.exchanges), []).append(cell)
     told = []
     for (task, defence, student, mode, exchanges), same in groups.items():
-        bare = groups.get((task, "none", "passive", MODES[0], exchanges))
+        seeds = {cell.seed for cell in same}
+        bare = [cell for cell in groups.get((task, "none", PASSIVE, MODES[0], exchanges), ()) if cell.seed in seeds]
         reached = interval([cell.accuracy for cell in same], same[0].problems)
         cut = lost = None
         if bare:
             gain = float(np.mean([cell.accuracy for cell in bare])) - same[0].guess
             cut = 1.0 - (reached.mean - same[0].guess) / gain if gain > 0 else None
-            lost = float(
-                np.mean([cell.answers_right for cell in bare]) - np.mean([cell.answers_right for cell in same])
-            )
+            right = [float(np.mean([cell.answers_right for cell in some])) for some in (bare, same)]
+            lost = right[0] - right[1] if student != IN_PARTS else None  # Nobody honest reads answers put together.
         points = 100 * (reached.mean - same[0].guess)
         price = float(np.mean([cell.usd for cell in same])) / points if points > 0 else None
         told.append(Row(task, defence, student, mode, exchanges, len(same), reached, cut, lost, price))
@@ -84,7 +84,7 @@ def values(cells: Sequence[Cell]) -> list[Value]:
             points.append(Point(size, reached.mean, reached.low, reached.high))
         seeds = len({cell.seed for cell in bare})
         teacher = float(np.mean([cell.answers_right for cell in bare]))
-        told.append(Value(task, "none", "passive", seeds, bare[0].guess, teacher, tuple(points)))
+        told.append(Value(task, "none", PASSIVE, seeds, bare[0].guess, teacher, tuple(points)))
     return told
 
 
@@ -146,4 +146,4 @@ def written(out: Path, plan: Plan, cells: Sequence[Cell], origins: Sequence[dict
 
 
 def _bare(cells: Sequence[Cell]) -> list[Cell]:
-    return [cell for cell in cells if (cell.defence, cell.student, cell.mode) == ("none", "passive", MODES[0])]
+    return [cell for cell in cells if (cell.defence, cell.student, cell.mode) == ("none", PASSIVE, MODES[0])]
