@@ -50,6 +50,15 @@ EVENTS = [
     b'data: {"choices":[],"usage":{"prompt_tokens":11,"completion_tokens":7}}\n\n',
     b"data: [DONE]\n\n",
 ]
+THINKING_EVENTS = [
+    *EVENTS[:1],
+    *(
+        b'data: {"choices":[{"index":0,"delta":{"content":"%b"}}]}\n\n' % piece
+        for piece in (b"<thi", b"nk>INNER-", b"VOICE</think>", b"4", b"2")
+    ),
+    b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n',
+    *EVENTS[3:],
+]
 
 
 @dataclass
@@ -104,9 +113,12 @@ class ModelServer:
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n")
                 return True
             return _send(writer, whole)
-        if mode in ("sse", "half-sse", "slow-sse"):
+        if mode == "think":
+            return _send(writer, whole.replace(b'"42"', b'"<think>INNER-VOICE</think>42"', 1))
+        if mode in ("sse", "half-sse", "slow-sse", "think-sse"):
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-            for event in EVENTS[: 2 if mode == "half-sse" else None]:
+            events = THINKING_EVENTS if mode == "think-sse" else EVENTS
+            for event in events[: 2 if mode == "half-sse" else None]:
                 writer.write(b"%x\r\n%b\r\n" % (len(event), event))
                 await writer.drain()
                 await asyncio.sleep(0.2 if mode == "slow-sse" else 0.001)

@@ -100,6 +100,13 @@ def test_each_rung_on_the_wire(rung: Rung, status: int | None, hides: bool, mark
     assert MEANINGS[rung]
 
 
+def test_answer_only_takes_what_would_show_the_rest() -> None:
+    only = policy(ladder={"hide": {"reasoning": False, "logprobs": False, "answer_only": True}})
+    for rung, on in ((Rung.CAP, False), (Rung.HIDE, True)):
+        command = decider(rung, policy=only).decide(Request(1, NOW_US), NOW_US)
+        assert (command.answer_only, command.hide_reasoning, command.hide_logprobs) == (on, on, on)
+
+
 def test_refusals_say_what_to_do_and_nothing_of_evidence() -> None:
     verify = decider(Rung.VERIFY).decide(Request(1, NOW_US), NOW_US).refusal
     suspend = decider(Rung.SUSPEND).decide(Request(1, NOW_US), NOW_US).refusal

@@ -269,6 +269,7 @@ def _explanation(steps: list[Step], command: Command) -> dict[str, Any]:
             "refusal": None if command.refusal is None else orjson.loads(command.refusal.body()),
             "hide_reasoning": command.hide_reasoning,
             "hide_logprobs": command.hide_logprobs,
+            "answer_only": command.answer_only,
             "mark_key": command.mark_key,
             "headers": dict(command.headers),
         },
@@ -291,7 +292,8 @@ def _show_explanation(steps: list[Step], command: Command) -> None:
     what = [f"rung {command.rung.word}"]
     if command.refusal is not None:
         what.append(f"answered {command.refusal.status} {command.refusal.title}")
-    what += [word for word, on in (("no reasoning", command.hide_reasoning), ("marked", command.mark_key)) if on]
+    done = {"no reasoning": command.hide_reasoning, "answer only": command.answer_only, "marked": command.mark_key}
+    what += [word for word, on in done.items() if on]
     what += [f"{name}: {value}" for name, value in command.headers]
     typer.echo("; ".join(what))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import zlib
 from functools import lru_cache
 
+from stillwatch.gateway.answer_only_stream import redactor_with
 from stillwatch.gateway.redaction import Hiding, redacted
-from stillwatch.gateway.redaction_stream import EndlessEventError, StreamRedactor, redactor_of
+from stillwatch.gateway.redaction_stream import EndlessEventError, StreamRedactor
 from stillwatch.gateway.usage import UsageWatch, usage_of
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
@@ -52,7 +53,7 @@ class Answer:
         if self.decodes and encoding not in ("gzip", "x-gzip", "deflate"):
             raise UncheckedError(f"encoding {encoding!r}")
         self._decoder = zlib.decompressobj(_GZIP_OR_ZLIB) if self.decodes else None
-        self._redactor: StreamRedactor | None = redactor_of(content_type, self._hiding) if self._hiding else None
+        self._redactor: StreamRedactor | None = redactor_with(content_type, self._hiding) if self._hiding else None
         self._counts = counts and (not encoded or self.decodes)
         self._watch = UsageWatch() if self._counts and streams else None
         self._tokens: tuple[int | None, int | None] = (None, None)

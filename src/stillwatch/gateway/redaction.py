@@ -12,9 +12,11 @@ from typing import Any
 
 import orjson
 
+from stillwatch.gateway.answer_only import leave_answers
 from stillwatch.gateway.redaction_anthropic import hide_in_message
 from stillwatch.gateway.redaction_openai import hide_in_completion, hide_in_turn
 from stillwatch.gateway.redaction_responses import hide_in_response, is_hidden_item
+from stillwatch.response.command import Command
 
 _NATIVE_LOGPROBS = frozenset(
     {"input_token_logprobs", "output_token_logprobs", "input_top_logprobs", "output_top_logprobs"}
@@ -29,14 +31,21 @@ class Hiding:
     Attributes:
         reasoning: Reasoning traces and thinking blocks, signed and encrypted ones included.
         logprobs: Log-probabilities of tokens, of the prompt's too.
+        answer_only: What stands before the answer within texts; both of the above go with it.
     """
 
     reasoning: bool = False
     logprobs: bool = False
+    answer_only: bool = False
 
     def __bool__(self) -> bool:
         """Tell whether anything is to be taken out."""
-        return self.reasoning or self.logprobs
+        return self.reasoning or self.logprobs or self.answer_only
+
+
+def hiding_of(command: Command) -> Hiding:
+    """Return what a command asks to be taken out."""
+    return Hiding(command.hide_reasoning, command.hide_logprobs, command.answer_only)
 
 
 def parsed(data: bytes | bytearray) -> Any:
@@ -68,7 +77,10 @@ def redacted(body: bytes, hiding: Hiding) -> bytes:
         document = parsed(body)
     except ValueError:
         return body
-    return written(document) if hide_in_document(document, hiding) else body
+    changed = hide_in_document(document, hiding)
+    if hiding.answer_only:
+        changed |= leave_answers(document)
+    return written(document) if changed else body
 
 
 def hide_in_document(document: Any, hiding: Hiding) -> bool:

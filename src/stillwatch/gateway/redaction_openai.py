@@ -88,10 +88,11 @@ class ChunkHiding:
         changed = hide_in_completion(chunk, self._reasoning, self._logprobs)
         telling = not chunk["choices"] or chunk.get("usage") is not None
         for choice in chunk["choices"]:
-            telling |= self._tells(choice)
+            telling |= self.tells(choice)
         return changed, telling or not changed
 
-    def _tells(self, choice: Any) -> bool:
+    def tells(self, choice: Any) -> bool:
+        """Tell whether a choice of a chunk, as it now is, says anything that the client was not told."""
         if not isinstance(choice, dict) or choice.get("finish_reason") is not None:
             return True
         delta = choice.get("delta")

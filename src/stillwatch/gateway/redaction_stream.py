@@ -50,6 +50,13 @@ def redactor_of(content_type: str, hiding: Hiding) -> StreamRedactor | None:
     return None
 
 
+class Documents(Protocol):
+    """Hides in one stream's documents."""
+
+    def hide(self, document: Any) -> tuple[bool, bool]:
+        """Edit a document in place; return whether it changed, and whether it is to be passed on."""
+
+
 class _Documents:
     """Hides in one stream's documents, whichever API they belong to."""
 
@@ -79,11 +86,12 @@ class EventRedactor:
 
     Args:
         hiding: What to take out.
+        documents: What does so; by default whatever knows the APIs' fields.
     """
 
-    def __init__(self, hiding: Hiding) -> None:
+    def __init__(self, hiding: Hiding, documents: Documents | None = None) -> None:
         """Begin before the first byte."""
-        self._documents = _Documents(hiding)
+        self._documents = documents or _Documents(hiding)
         self._held = bytearray()
         self._searched = 0
 
@@ -153,11 +161,12 @@ class LineRedactor:
 
     Args:
         hiding: What to take out.
+        documents: What does so; by default whatever knows the APIs' fields.
     """
 
-    def __init__(self, hiding: Hiding) -> None:
+    def __init__(self, hiding: Hiding, documents: Documents | None = None) -> None:
         """Begin before the first byte."""
-        self._documents = _Documents(hiding)
+        self._documents = documents or _Documents(hiding)
         self._held = bytearray()
 
     def feed(self, chunk: bytes) -> bytes:

@@ -26,7 +26,7 @@ from stillwatch.gateway.doors.verification.ticket import Tickets
 from stillwatch.gateway.facts import Caller, Callers, request_of, wants_object
 from stillwatch.gateway.marking import MARK_HEADER, MarkStyle, marked
 from stillwatch.gateway.metrics import Metrics
-from stillwatch.gateway.redaction import Hiding, parsed, written
+from stillwatch.gateway.redaction import Hiding, hiding_of, parsed, written
 from stillwatch.gateway.settings import WallSettings
 from stillwatch.gateway.traces import PROPAGATED, Trace, Traces, open_traces
 from stillwatch.response.command import Command
@@ -74,7 +74,7 @@ class Admission:
     @property
     def hiding(self) -> Hiding:
         """What is to be taken out of the answer."""
-        return Hiding(self.command.hide_reasoning, self.command.hide_logprobs)
+        return hiding_of(self.command)
 
     @property
     def reads_answer(self) -> bool:

@@ -78,6 +78,8 @@ class Command:
         to_settle: Limits in tokens that were charged by estimate: hand the command to ``Decider.settle`` with the
             true counts when the answer is done.
         estimated_tokens: What was charged to them.
+        answer_only: Leave of the answer's texts what comes after the worked steps; reasoning and log-probabilities are
+            then hidden too.
     """
 
     rung: Rung = Rung.NONE
@@ -93,3 +95,4 @@ class Command:
     shadow_refusal: str | None = None
     to_settle: tuple[Limit, ...] = field(default=(), repr=False)
     estimated_tokens: float = 0.0
+    answer_only: bool = False

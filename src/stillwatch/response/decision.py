@@ -148,8 +148,9 @@ class Decider:
         return Command(
             rung=rung,
             refusal=refusal,
-            hide_reasoning=hides and policy.ladder.hides_reasoning,
-            hide_logprobs=hides and policy.ladder.hides_logprobs,
+            hide_reasoning=hides and (policy.ladder.hides_reasoning or policy.ladder.answer_only),
+            hide_logprobs=hides and (policy.ladder.hides_logprobs or policy.ladder.answer_only),
+            answer_only=hides and policy.ladder.answer_only,
             mark_key=mark_key.replace("{campaign}", judgement.campaign_id) if mark_key else None,
             headers=headers,
             fired=fired,

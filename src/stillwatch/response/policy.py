@@ -107,6 +107,7 @@ class Ladder:
         cap: Limits from CAP on.
         hides_reasoning: From HIDE on.
         hides_logprobs: From HIDE on.
+        answer_only: From HIDE on.
         mark_key: Id of the watermark's key from MARK on; ``{campaign}`` in it stands for the campaign's id.
         details: What a refused client is told, by rung.
         links: Where it may turn to, by rung.
@@ -117,6 +118,7 @@ class Ladder:
     cap: tuple[LimitRule, ...] = ()
     hides_reasoning: bool = True
     hides_logprobs: bool = True
+    answer_only: bool = False
     mark_key: str | None = None
     details: Mapping[Rung, str] = field(default_factory=dict)
     links: Mapping[Rung, str] = field(default_factory=dict)

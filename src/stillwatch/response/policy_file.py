@@ -215,7 +215,7 @@ class _Reading:
             for name, allowed in (
                 ("slow", ("limits", "detail", "link")),
                 ("cap", ("limits", "detail", "link")),
-                ("hide", ("reasoning", "logprobs")),
+                ("hide", ("reasoning", "logprobs", "answer_only")),
                 ("mark", ("key",)),
                 ("verify", ("detail", "link")),
                 ("suspend", ("detail", "link")),
@@ -234,6 +234,7 @@ class _Reading:
             cap=self._limits(step["cap"]["limits"]) if "limits" in step["cap"] else (),
             hides_reasoning=self._flag(step["hide"]["reasoning"]) if "reasoning" in step["hide"] else True,
             hides_logprobs=self._flag(step["hide"]["logprobs"]) if "logprobs" in step["hide"] else True,
+            answer_only="answer_only" in step["hide"] and self._flag(step["hide"]["answer_only"]),
             mark_key=self._text(step["mark"]["key"]) if "key" in step["mark"] else None,
             details={WORDS[name]: self._text(held["detail"]) for name, held in told.items() if "detail" in held},
             links={WORDS[name]: self._link(held["link"]) for name, held in told.items() if "link" in held},

@@ -20,6 +20,7 @@ from stillwatch.gateway.doors.openapi import described
 from stillwatch.gateway.doors.request_facts import facts_of_body, facts_of_headers, request_of
 from stillwatch.gateway.doors.rsgi import Answer, Question, json_answer, not_allowed, problem
 from stillwatch.gateway.marking import MARK_HEADER
+from stillwatch.gateway.redaction import hiding_of
 from stillwatch.response.command import Command, Refusal
 
 NGINX, ENVOY, DECIDE, HEALTH = "/nginx", "/envoy", "/decide", "/healthz"
@@ -139,7 +140,8 @@ def envoy_answer(command: Command, spare: Sequence[str] = ()) -> Answer:
 
 def _command_headers(command: Command) -> tuple[tuple[str, str], ...]:
     """Return the fields for the model server; always all, so that they take the place of what a client made up."""
-    hides = [word for word, on in (("reasoning", command.hide_reasoning), ("logprobs", command.hide_logprobs)) if on]
+    hiding = hiding_of(command)
+    hides = [word for word in ("reasoning", "logprobs", "answer_only") if getattr(hiding, word)]
     return (
         (RUNG_HEADER, command.rung.word),
         (HIDE_HEADER, " ".join(hides)),

@@ -7,8 +7,9 @@ from typing import Any
 
 import orjson
 
+from stillwatch.gateway.answer_only import leave_answers
+from stillwatch.gateway.answer_only_stream import events_of
 from stillwatch.gateway.redaction import Hiding, hide_in_document
-from stillwatch.gateway.redaction_stream import EventRedactor
 
 _PREFIX, _END = b"data: ", b"\n\n"
 _CARRIED = ("_hidden_params", "_response_headers")  # What LiteLLM hangs on its objects besides their fields.
@@ -22,12 +23,17 @@ def hidden(answer: Any, hiding: Hiding) -> Any:
         hiding: What to take out.
     """
     if isinstance(answer, dict):
-        hide_in_document(answer, hiding)
+        _edited(answer, hiding)
         return answer
     document = _document(answer)
-    if document is None or not hide_in_document(document, hiding):
+    if document is None or not _edited(document, hiding):
         return answer
     return _rebuilt(answer, document)
+
+
+def _edited(document: dict[str, Any], hiding: Hiding) -> bool:
+    changed = hide_in_document(document, hiding)
+    return changed | leave_answers(document) if hiding.answer_only else changed
 
 
 async def hidden_stream(answers: AsyncIterator[Any], hiding: Hiding) -> AsyncIterator[Any]:
@@ -38,7 +44,7 @@ async def hidden_stream(answers: AsyncIterator[Any], hiding: Hiding) -> AsyncIte
     Raises:
         EndlessEventError: If a stream of bytes has an event without an end.
     """
-    objects, events = EventRedactor(hiding), EventRedactor(hiding)
+    objects, events = events_of(hiding), events_of(hiding)
     async for piece in answers:
         if isinstance(piece, str):
             if passed := events.feed(piece.encode("utf-8", "surrogatepass")):

@@ -38,7 +38,7 @@ from stillwatch.gateway.doors.litellm_answers import hidden, hidden_stream
 from stillwatch.gateway.doors.litellm_rows import row_of_payload
 from stillwatch.gateway.doors.request_facts import facts_of_body, facts_of_headers, request_of
 from stillwatch.gateway.marking import MARK_HEADER, MarkStyle, marked
-from stillwatch.gateway.redaction import Hiding
+from stillwatch.gateway.redaction import Hiding, hiding_of
 from stillwatch.response.command import Command, Refusal
 
 _LOG = logging.getLogger(__name__)
@@ -186,7 +186,7 @@ class StillwatchHandler(CustomLogger):  # type: ignore[misc]  # LiteLLM is no de
 
     def _hiding(self, data: Mapping[str, Any]) -> Hiding:
         command = self._command(data)
-        return Hiding(command.hide_reasoning, command.hide_logprobs) if command else Hiding()
+        return hiding_of(command) if command else Hiding()
 
     def _log(self, row: Mapping[str, Any] | None) -> bool:
         """Append a row; a disk that is full must not fail calls. Returns whether the row was new."""
