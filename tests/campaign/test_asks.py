@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillwatch.campaign.detection import ASKED_VIEWS, asking, asks, detect, draw
+from stillwatch.campaign.detection import ASKING_MOSTLY, DREW, asking, asks, asks_alike, detect, draw
 from stillwatch.campaign.population import Population
 from stillwatch.campaign.views.registry import VIEWS
 
@@ -43,11 +43,13 @@ def test_a_pool_without_a_common_identity_is_found_by_what_it_asks_for(builder: 
     footprints = builder.footprints_of(draw_from.strangers(1500) + apart(draw_from, 60))
     detection = detect(Population(footprints, looks=LOOKS), LEVEL)
     (group,) = np.flatnonzero(detection.flagged)
-    assert detection.candidates[group].core.graph == "asks"
+    assert detection.candidates[group].core.graph in DREW
     member = detection.partition == group
     assert member[1500:].mean() >= 0.8 and member[:1500].sum() <= 1
     said = dict(zip([view.name for view in VIEWS], detection.evidence.by_view[:, group], strict=True))
-    assert all(np.isnan(said[name]) for name in ASKED_VIEWS)  # What drew it is not asked again.
+    assert all(
+        np.isnan(said[name]) for name in DREW[detection.candidates[group].core.graph]
+    )  # What drew it is not asked again.
 
 
 @seeds
@@ -56,7 +58,7 @@ def test_honest_people_who_ask_are_drawn_and_not_flagged(builder: ModuleType, se
     graders = [replace(each, eliciting_share=0.6) for each in draw_from.strangers(120)]
     population, _ = builder.population_of(draw_from.strangers(1500), graders, draw_from.evaluators())
     assert asking(population)[1500:1620].mean() > 0.5
-    cores = [core for core in draw(population, np.full(len(population), -1, np.int64)) if core.graph == "asks"]
+    cores = [core for core in draw(population, np.full(len(population), -1, np.int64)) if core.graph == "asks alike"]
     assert sum(len(core.accounts) for core in cores) >= 60
     assert not detect(population, LEVEL).flagged.any()
 
@@ -66,8 +68,9 @@ def test_groups_have_one_setting_each(builder: ModuleType, seed: int) -> None:
     draw_from = builder.Builder(seed)
     graders = [replace(each, eliciting_share=0.6, setting=k % 3) for k, each in enumerate(draw_from.strangers(90))]
     population, _ = builder.population_of(graders)
-    drawn = asks(population)
+    drawn, mostly = asks_alike(population), asks(population)
     assert drawn.max() == 2
     for group in range(3):
         assert len({graders[k].setting for k in np.flatnonzero(drawn == group)}) == 1
     assert ((drawn >= 0) == asking(population)).all()
+    assert mostly.max() == 0 and ((mostly == 0) == asking(population, ASKING_MOSTLY)).all()

@@ -20,6 +20,7 @@ from stillwatch.evidence import sleepless
 from stillwatch.statistics.false_discovery import e_benjamini_hochberg
 
 CANDIDATE_NATS = 1.5  # Raw communities with less joint evidence are not grown.
+ASKED_NATS = -1.0  # Likewise where what it asks for drew it: such a group is a handful with honest people among it.
 REMAINDER_NATS = 0.0  # What is left of a community need not show as much: it was drawn too wide.
 CANDIDATES_MOST = 32
 TORN_SHARE = 0.1  # Of a community: from here on what grown groups leave of it is looked at again.
@@ -34,7 +35,11 @@ FIRST_USE = [tie.name for tie in TIES].index("first_use")
 SLEEPLESS_NATS_LEAST = 3.0  # Of an account by itself, to be drawn by its conduct.
 ASKING_SHARE = 0.1  # Of an account's prompts, to be drawn by what it asks for;
 ASKING_LEAST = 3  # fewer such prompts are curiosity.
-ASKED_VIEWS = ("template", "coercion", "elicitation")  # What drew a group by its asking is not asked again.
+ASKING_MOSTLY = (
+    0.4  # Of an account's prompts: who does little else is drawn with others who do, whatever their settings.
+)
+ASKED_VIEWS = ("template", "coercion", "elicitation")
+DREW = {"asks": ASKED_VIEWS, "asks alike": (*ASKED_VIEWS, "client")}  # Views that what drew a group answers already.
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +47,7 @@ class Core:
     """A community as it was drawn, before it is grown.
 
     Attributes:
-        graph: What drew it: identity, content, both at once, asks or conduct.
+        graph: What drew it: identity, content, both at once, asks, asks alike or conduct.
         accounts: Shape (members,). Their rows, ascending.
         beside: The content communities where content alone did not draw it, else None.
         evidence: Of this one group.
@@ -127,19 +132,24 @@ def conduct(population: Population) -> NDArray[np.int64]:
     return renumbered(np.where(awake, settings + 1, -1))
 
 
-def asking(population: Population) -> NDArray[np.bool_]:
-    """Return who asks for hidden reasoning, for grades or for training-style answers in a tenth of the prompts."""
+def asking(population: Population, share: float = ASKING_SHARE) -> NDArray[np.bool_]:
+    """Return who asks for hidden reasoning, for grades or for training-style answers in ``share`` of the prompts."""
     footprints = population.footprints
     asked = sum(footprints.integers(name) for name in ("coercion", "grading", "training"))
-    return np.asarray((asked >= ASKING_LEAST) & (asked >= ASKING_SHARE * footprints.integers("prompts")), np.bool_)
+    return np.asarray((asked >= ASKING_LEAST) & (asked >= share * footprints.integers("prompts")), np.bool_)
 
 
 def asks(population: Population) -> NDArray[np.int64]:
-    """Return the groups of accounts that ask for what a student is trained on, with the same settings.
+    """Return one group: the accounts that do little else than ask for what a student is trained on.
 
     A pool whose accounts have a card and homes each is tied by nothing but what it does. Honest teams that test their
     own product ask as well, so that such a group is a beginning only: growth finds out who else has its habits.
     """
+    return renumbered(np.where(asking(population, ASKING_MOSTLY), 0, -1))
+
+
+def asks_alike(population: Population) -> NDArray[np.int64]:
+    """Return the groups of accounts that ask for what a student is trained on, among others, with one setting each."""
     settings = np.zeros(len(population), np.int64)
     settings[population.settings.account] = 1 + population.settings.value
     return renumbered(np.where(asking(population), settings, -1))
@@ -172,6 +182,7 @@ def draw(population: Population, what: NDArray[np.int64]) -> list[Core]:
         ("content", what, None),
         ("both", meet(who, what), what),
         ("asks", asks(population), what),
+        ("asks alike", asks_alike(population), what),
         ("conduct", conduct(population), what),
     )
     for name, drawn, beside in families:
@@ -181,8 +192,8 @@ def draw(population: Population, what: NDArray[np.int64]) -> list[Core]:
             by_identity = drew
         elif name == "both" and by_identity is not None and len(groups):
             drew = drew.with_view("template", by_identity, _parents(drawn, who))
-        elif name == "asks":
-            drew = drew.unasked(ASKED_VIEWS)
+        elif name in DREW:
+            drew = drew.unasked(DREW[name])
         members = _by_group(drawn, groups.sizes)
         cores += [Core(name, members[k], beside, drew.take(k), nats) for k, nats in enumerate(drew.log_e.tolist())]
     return cores
@@ -268,18 +279,18 @@ def _grown(population: Population, cores: list[Core]) -> tuple[tuple[Candidate, 
     ties = Ties(population)
     partition = np.full(len(population), -1, np.int64)
     candidates: list[Candidate] = []
-    # Of what was drawn by its asking, two views are expected once it is grown.
-    promising = [
-        core
-        for core in cores
-        if core.log_e > CANDIDATE_NATS and (core.evidence.enough_views[0] or core.graph == "asks")
-    ]
-    for core in _strongest(promising):
+    for core in _strongest([core for core in cores if _promising(core)]):
         _admit(ties, core, partition, candidates)
     looked_again = _remainders(population, cores, partition >= 0) if candidates else []
     for core in _strongest([core for core in looked_again if core.log_e > REMAINDER_NATS]):
         _admit(ties, core, partition, candidates)
     return tuple(candidates), partition, looked_again
+
+
+def _promising(core: Core) -> bool:
+    if core.graph in DREW:
+        return core.log_e > ASKED_NATS  # Two views are expected of it once it is grown.
+    return core.log_e > CANDIDATE_NATS and bool(core.evidence.enough_views[0])
 
 
 def _strongest(cores: list[Core]) -> list[Core]:
@@ -317,8 +328,8 @@ def _admit(ties: Ties, core: Core, partition: NDArray[np.int64], candidates: lis
     # What ties accounts without identities are habits that many share: such a group stays as it was drawn.
     membership = as_drawn(begun) if core.graph == "conduct" else grow(ties, begun)
     member = membership.member & ~taken
-    if core.graph == "asks":  # With no identity to tie it, nobody joins who does not ask, or who began at other times.
-        member &= asking(ties.population) & (membership.by_tie[FIRST_USE] > -TIE_NATS_LEAST)
+    if core.graph in DREW:  # With no identity to tie it, nobody joins who does not ask, or who began at other times.
+        member &= asking(ties.population) & (membership.by_tie[FIRST_USE] > 0.0)
     if member.sum() >= ACCOUNTS_LEAST and 2 * member.sum() >= membership.member.sum():
         partition[member] = len(candidates)
         candidates.append(Candidate(core, membership))

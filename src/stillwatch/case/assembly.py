@@ -150,6 +150,8 @@ def _look_alike(detection: Detection, core: Core) -> LookAlike:
         "identity": "who they are",
         "content": "what they send",
         "both": "who they are and what they send",
+        "asks": "asking for hardly anything but grades, hidden reasoning and training-style answers",
+        "asks alike": "asking for grades, hidden reasoning and training-style answers with the same settings",
         "conduct": "hours without a night and settings in common",
     }
     rows = core.accounts
@@ -170,6 +172,8 @@ def _views(evidence: Joint, groups: Groups, content: NDArray[np.int64], graph: s
         "identity": {"payment", "network", "sign_up"},
         "content": {"template", "client"},
         "both": {"payment", "network", "sign_up", "template", "client"},
+        "asks": set(),
+        "asks alike": set(),
         "conduct": set(),
     }[graph]
     later = np.full(len(groups.population) - len(content), -1)  # Accounts that came after the look.

@@ -25,11 +25,16 @@ PHRASES: Final[dict[str, dict[int, str]]] = {
             entire thought process|full thought process|complete thought process|language of your thinking|
             language of your reasoning|reasoning you write must|reveal your reasoning|repeat your reasoning|
             dump your reasoning|print your reasoning|output your reasoning|exact reasoning tokens|
-            scratchpad verbatim""",
+            scratchpad verbatim|
+            internal monologue|private reasoning|private thoughts|raw thinking|raw thoughts|unfiltered thoughts|
+            unfiltered reasoning|every thought|reconstruct your reasoning|reconstruct the reasoning|reasoning tokens|
+            thinking tokens|stream of consciousness|reveal your thinking|expose your reasoning|hidden chain of thought|
+            chain of thought verbatim|entire reasoning|full scratchpad|whole scratchpad|thinking process verbatim""",
         1: """verbatim|unabridged|omit nothing|leave nothing out|word for word|do not summarise|do not summarize|
             your thinking|your reasoning|internal reasoning|complete reasoning|full reasoning|complete hidden|
             same language as|articulate|scratchpad|before you reply|reasoning behind|in full|your thoughts|
-            step after step|think tag|inside think""",
+            step after step|think tag|inside think|unfiltered|dead ends|not shortened|
+            leaving nothing out|without any summary|do not condense|internal thoughts|thinking process""",
     },
     "reasoning": {
         2: """step by step|chain of thought|show your work|show your working|show all your|every step of|
@@ -47,19 +52,29 @@ PHRASES: Final[dict[str, dict[int, str]]] = {
             two candidate|response a and|which response is|which answer is better|grade the answer|grade the response|
             grade this answer|grade each|rate the response|rate the answer|score the reply|score the response|
             score the answer|point by point|pairwise comparison|preference label|assistant a|evaluate the response|
-            evaluate the answer""",
+            evaluate the answer|
+            reward model|act as a grader|you are the judge|you are a judge|llm as a judge|assign a grade|
+            assign a score|score the following answer|rate this completion|rate this answer|rate this response|
+            score this answer|score this response|answer a with answer|answer a and answer|response a with response|
+            preferred response|preference pair|which of the two""",
         1: """judge|grade|score|from 0 to 0|scale of 0|out of 0|criteria|which is better|better answer|justify|
-            correctness|completeness|helpfulness|compare the|critique|reward""",
+            correctness|completeness|helpfulness|compare the|critique|reward|verdict|rationale|rate the|
+            faithfulness|response b|answer b""",
     },
     "training": {
         2: """training example|training examples|training data|training sample|instruction response pair|
             instruction response pairs|instruction tuning|fine tuning data|synthetic data|synthetic dataset|
             ideal answer|ideal response|ideal completion|gold answer|reference answer|best possible answer|
             no small talk|question answer pairs|generate 0 questions|generate 0 diverse|write 0 diverse|
-            0 diverse instructions|demonstration data""",
+            0 diverse instructions|demonstration data|
+            fine tuning set|fine tuning dataset|fine tuning example|fine tuning examples|gold reference|golden answer|
+            student model|instruction and output|question and answer pairs|chosen and one rejected|
+            chosen and rejected|synthetic instruction|seed task|seed instruction|ideal assistant|
+            self instruct|hard negatives|preference data""",
         1: """high quality|self contained|complete answer|comprehensive answer|detailed and helpful|helpful response|
             detailed answer|well structured|diverse|dataset|jsonl|short summary|headings|standalone|
-            style of an ideal""",
+            style of an ideal|json lines|
+            without first person|neutral style|rising difficulty|increasing difficulty|fine tuning""",
     },
 }
 
