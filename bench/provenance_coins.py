@@ -142,6 +142,8 @@ class Coins:
     start: Start = Start(reads_prompt=False, filler=None)  # noqa: RUF009
     marks_first_only: bool = False
     fresh_by_context: bool = True
+    keeps_law: bool = False
+    two_valued: bool = False
 
     @classmethod
     def drawn(cls, mark: str, vocabulary: int, seed: int, draw: int) -> Coins:

@@ -26,7 +26,7 @@ from stillwatch.provenance.keys import cohort_key
 from stillwatch.provenance.origin.canaries import log_hits_tail
 from stillwatch.provenance.origin.served_weights import SOFTNESS as SERVED_SOFTNESS
 from stillwatch.provenance.origin.served_weights import first_visits, log_p_of_martingale
-from stillwatch.provenance.origin.teacher_subtracted import SOFTNESS
+from stillwatch.provenance.origin.teacher_subtracted import total_of
 from stillwatch.provenance.pairs import Pairs, first_of_context, pairs_of
 from stillwatch.provenance.schemes.registry import scheme_maker
 from stillwatch.provenance.schemes.scheme import Scheme, Settings, WeightedSum, distinct
@@ -171,8 +171,7 @@ def teacher_subtracted(draws: int, seed: int) -> Iterator[Row]:
         for null, (answers, teacher) in suspects(seed + 1, name, width, 4).items():
             some = next(wrong_keys(name, width, 1))
             pairs = answers_less_teacher(answers, teacher, some.width, some.start)
-            weights = pairs.tempered(SOFTNESS)
-            z = np.array([s.weighted(pairs.contexts, pairs.tokens, weights).z for s in wrong_keys(name, width, draws)])
+            z = np.array([total_of(pairs, scheme).z for scheme in wrong_keys(name, width, draws)])
             yield Row("teacher_subtracted", f"{name[:18]} w{width}", null, -0.5 * np.maximum(z, 0) ** 2)
             if name == "gumbel_vllm" and width == 2:
                 yield Row("  its exact law", f"{name[:18]} w{width}", null, np.asarray(stats.norm.logsf(z)))

@@ -7,13 +7,16 @@ import pytest
 torch = pytest.importorskip("torch", reason="the lab's framework is not installed: pip install 'stillwatch[lab]'")
 
 from stillwatch.lab.exchange import Exchange
-from stillwatch.lab.marking import Marker, lab_scheme
+from stillwatch.lab.marking import GumbelMarker, Marker, lab_scheme
 from stillwatch.lab.models.opening import fresh
 from stillwatch.lab.models.tiny import Shape
 from stillwatch.lab.origin import Scored, as_texts, origin
 from stillwatch.lab.sampling import sample
 from stillwatch.lab.tasks.registry import task_named
 from stillwatch.provenance.detection import detect
+from stillwatch.provenance.keys import cohort_key
+from stillwatch.provenance.schemes.registry import scheme_maker
+from stillwatch.provenance.schemes.scheme import Settings
 
 SHAPE = Shape(width=16, layers=1, heads=2, context=48)
 TASK = task_named("arithmetic")
@@ -39,6 +42,29 @@ def test_provenance_reads_the_mark_and_nothing_where_none_is(marked: bool, seen:
     tokens = sample(model, prompts, generator=torch.Generator().manual_seed(1), tokens_most=24, marker=marker)
     found = detect(scheme, [np.array(answer) for answer in tokens if len(answer) > scheme.width])
     assert (found.log_p < np.log(1e-9)) == seen and (seen or found.log_p > np.log(1e-4))
+
+
+def test_a_gumbel_marker_allows_one_token_after_fresh_contexts_and_chance_rules_elsewhere() -> None:
+    scheme = scheme_maker("gumbel_sglang").of(cohort_key(SECRET, "a", "p"), Settings(width=2))
+    marker = GumbelMarker(scheme, 82, prompt_tokens=3)
+    told = torch.tensor([[5, 6, 7, 8, 6, 7], [5, 6, 7, 8, 9, 7]])  # Of the first, "6 7" stood at the answer's start.
+    logits = torch.randn(2, 82, generator=torch.Generator().manual_seed(1))
+    found = marker(told, logits)
+    assert torch.equal(found[0], logits[0])
+    scores = scheme.scores(np.tile(told[1, -2:].numpy(), (82, 1)), np.arange(82))
+    waits = -np.log1p(-np.exp(-scores)) / torch.softmax(logits[1], dim=0).double().numpy()
+    assert int(found[1].argmax()) == waits.argmin() and int(torch.isfinite(found[1]).sum()) == 1
+    with pytest.raises(ValueError, match="reads the prompt"):
+        GumbelMarker(scheme_maker("gumbel_vllm").of(cohort_key(SECRET, "a", "p"), Settings(width=2)), 82, 3)
+
+
+def test_texts_read_ahead_are_scored_as_one_by_one() -> None:
+    model = fresh(SHAPE, TASK, 3)
+    some = as_texts(model, [Exchange(f"{digit} + 4", f"first \n #### {digit}" + " 1" * digit) for digit in range(4)])
+    ahead, alone = Scored(model, "a").read(some), Scored(model, "a")
+    for text in some:
+        both = [each.log_probabilities(text.prompt, text.tokens) for each in (ahead, alone)]
+        assert np.allclose(*both, atol=1e-5)
 
 
 def test_scored_models_give_log_probabilities() -> None:

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.provenance.pairs import Start, first_of_context, first_rows, pairs_of, summed_squares
+from stillwatch.provenance.keys import cohort_key
+from stillwatch.provenance.pairs import Start, first_of_context, first_rows, pairs_of, summed_squares, unseen
+from stillwatch.provenance.schemes.registry import scheme_maker
+from stillwatch.provenance.schemes.scheme import Settings
 from stillwatch.provenance.weighing import joined, merged
 
 texts = st.lists(st.lists(st.integers(0, 3), max_size=8), max_size=5)
@@ -73,3 +76,42 @@ def test_tempering_leaves_rare_pairs_and_bounds_frequent_ones() -> None:
     pairs = merged(np.array([[1], [2]]), np.array([0, 0]), np.array([0.5, 900.0]), np.array([0.001, 1000.0]))
     tempered = pairs.tempered(10.0)
     assert np.isclose(tempered[0], 0.5, rtol=1e-3) and tempered[1] < 10
+
+
+def test_contexts_are_fresh_once() -> None:
+    seen: set[bytes] = set()
+    rows = np.array([[1, 2], [2, 1], [1, 2]])
+    assert unseen(rows, seen).tolist() == [0, 1]
+    assert unseen(np.array([[2, 1], [3, 3]]), seen).tolist() == [1]
+    assert unseen(rows[:0], seen).tolist() == []
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_evened_lots_all_weigh_as_much_as_chance_would(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    masses = np.repeat([1.0, 64.0], 500)
+    weights = generator.normal(size=1000) * np.sqrt(masses) * np.repeat([1.0, 5.0], 500)
+    pairs = merged(np.arange(1000)[:, None], np.zeros(1000, np.int64), weights, masses)
+    evened = pairs.evened()
+    assert np.array_equal(np.sign(evened), np.sign(weights))
+    assert np.isclose((evened / weights)[:500].mean(), 1, rtol=0.2)
+    assert np.isclose((evened / weights)[500:].mean(), 1 / 25, rtol=0.2)
+    assert len(merged(masses[:0, None], masses[:0], masses[:0], masses[:0]).evened()) == 0
+
+
+@pytest.mark.parametrize("name", ["kgw_self_hugging_face", "kgw_left_hugging_face", "gumbel_sglang"])
+def test_pairs_of_one_coin_are_added_up_and_no_others(name: str) -> None:
+    scheme = scheme_maker(name).of(cohort_key(bytes(16), "a", "p"), Settings(width=3, vocabulary=20))
+    rows = np.random.default_rng(5).integers(0, 20, (400, scheme.width + 1))
+    pairs = merged(rows[:, :-1], rows[:, -1], np.arange(400.0), np.ones(400))
+    coins = pairs.by_coin(scheme)
+    names = {
+        (*read, token)
+        for read, token in zip(
+            map(tuple, scheme.reads(pairs.contexts, pairs.tokens).tolist()), pairs.tokens.tolist(), strict=True
+        )
+    }
+    assert len(coins) == len(names) and np.isclose(coins.weights.sum(), pairs.weights.sum())
+    once = scheme.weighted(pairs.contexts, pairs.tokens, pairs.weights)
+    again = scheme.weighted(coins.contexts, coins.tokens, coins.weights)
+    assert np.isclose(once.total, again.total) and np.isclose(once.variance, again.variance)

@@ -99,6 +99,7 @@ def test_command(
         asked = tuple(read_texts(prompts, encode)) if prompts else ()
         suspected = _suspect(suspect, encode, model, not completions, key_variable, allow_remote)
         weights = suspected if isinstance(suspected, Scorer) else None
+        served, drawn = _served(served_log, schemes)
         marks = tuple(_canaries(canaries, suspected, encode, seed)) if canaries else ()
         answers = _answers(suspected, asked, tokens_most, seed)
         material = Material(
@@ -108,7 +109,8 @@ def test_command(
             schemes=schemes,
             teacher=ours,
             suspect_weights=weights,
-            served=_served(served_log, schemes),
+            served=served,
+            drawn=drawn,
             unmarked=tuple(read_texts(unmarked, encode)) if unmarked else (),
             canaries=marks,
             controls=tuple(_scorer(each) for each in control or []),
@@ -158,17 +160,26 @@ def _answers(suspect: Sampler, prompts: tuple[Text, ...], tokens_most: int, seed
     return ()
 
 
-def _served(path: Path | None, schemes: dict[str, Scheme]) -> dict[str, tuple[Text, ...]]:
-    if path is None:
-        return {}
+def _served(path: Path | None, schemes: dict[str, Scheme]) -> tuple[_ByKey, _ByKey]:
+    """Return what was served under each key, and of that, with what was not marked, what was drawn at temperature 1."""
     found: dict[str, list[Text]] = {key_id: [] for key_id in schemes}
+    drawn: dict[str, list[Text]] = {key_id: [] for key_id in (*schemes, "")}
     only = next(iter(schemes)) if len(schemes) == 1 and next(iter(schemes)).startswith("file ") else None
-    for each in read_served_log(path):
+    for each in read_served_log(path) if path is not None else ():
         # A key from a file has no id of its own: then every marked row of the log is taken to be under it.
         name = only if only is not None and each.key_id else each.key_id
-        if name in found and len(found[name]) < SERVED_MOST:
-            found[name].append(Text(each.tokens.astype("int64"), each.prompt_tokens.astype("int64")))
-    return {key_id: tuple(texts) for key_id, texts in found.items()}
+        text = Text(each.tokens.astype("int64"), each.prompt_tokens.astype("int64"))
+        for held, wanted in ((found, True), (drawn, each.temperature == 1)):
+            if wanted and name in held and len(held[name]) < SERVED_MOST:
+                held[name].append(text)
+    return _whole(found), _whole(drawn)
+
+
+_ByKey = dict[str, tuple[Text, ...]]
+
+
+def _whole(lists: dict[str, list[Text]]) -> _ByKey:
+    return {key_id: tuple(texts) for key_id, texts in lists.items()}
 
 
 def _canaries(path: Path, suspect: Sampler, encode: Callable[[str], list[int]] | None, seed: int) -> list[Canary]:

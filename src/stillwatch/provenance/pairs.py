@@ -138,6 +138,22 @@ def first_of_context(pairs: Pairs, by_text: bool) -> NDArray[np.bool_]:
     return _first_rows(np.ascontiguousarray(pairs.contexts), nothing, pairs.texts if by_text else nothing)
 
 
+def unseen(contexts: NDArray[np.int64], seen: set[bytes]) -> NDArray[np.int64]:
+    """Return the rows whose context did not come before, and add them to what was seen.
+
+    Args:
+        contexts: Shape (pairs, width).
+        seen: Contexts that came before; grows.
+    """
+    fresh = []
+    for row, context in enumerate(contexts):
+        known = context.tobytes()
+        if known not in seen:
+            seen.add(known)
+            fresh.append(row)
+    return np.array(fresh, np.int64)
+
+
 def first_rows(rows: NDArray[np.int64], tokens: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which pairs of a row and a token did not come before, shape (pairs,).
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillwatch.provenance.pairs import Pairs, Start, pairs_of
+from stillwatch.provenance.schemes.scheme import Scheme
 from stillwatch.provenance.suspects.model import Scorer
 from stillwatch.provenance.tokens import Text
 from stillwatch.statistics.compiled import compiled
@@ -17,6 +18,8 @@ SUPPORT_MOST = (
     64  # Likeliest tokens a place; the rest weighs too little to pay for. Any choice made without the key is fair.
 )
 ROWS_A_MERGE = 1 << 21
+_LIGHTEST = 0.25  # Of masses: all lighter pairs are one lot.
+_FACTOR_MOST = 2.0  # For lots whose weights hardly depart at all.
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class WeightedPairs:
         contexts: Shape (pairs, width).
         tokens: Shape (pairs,).
         weights: Shape (pairs,): what was seen less what was expected, summed.
-        masses: Shape (pairs,): the mean of what was seen and what was expected, summed.
+        masses: Shape (pairs,): how much chance alone could move each weight, in the unit that its maker names.
     """
 
     contexts: NDArray[np.int64]
@@ -50,6 +53,25 @@ class WeightedPairs:
             softness: In the unit of masses, above 0; the larger, the nearer to plain sums.
         """
         return np.asarray(self.weights / (1 + self.masses / softness), np.float64)
+
+    def evened(self) -> NDArray[np.float64]:
+        """Return weights over their mean square a unit of mass, taken by doublings of mass, shape (pairs,).
+
+        Where coins have two values, a departure that is far larger than chance says no more than a large one; pairs
+        of like mass are so weighed by how much they depart for whatever reason. No key enters.
+        """
+        doublings = np.floor(np.log2(np.maximum(self.masses, _LIGHTEST))).astype(np.int64)
+        doublings -= doublings.min(initial=0)
+        squares = np.bincount(doublings, self.weights**2)
+        masses = np.bincount(doublings, self.masses)
+        factors = np.minimum(masses / np.maximum(squares, 1e-300), _FACTOR_MOST)
+        return np.asarray(self.weights * factors[doublings], np.float64)
+
+    def by_coin(self, scheme: Scheme) -> WeightedPairs:
+        """Return the pairs with those added up that share one coin of the scheme."""
+        reads = np.ascontiguousarray(scheme.reads(self.contexts, self.tokens))
+        first, summed, heavy = _merge(reads, self.tokens, self.weights, self.masses)
+        return WeightedPairs(self.contexts[first], self.tokens[first], summed, heavy)
 
 
 @compiled
@@ -173,7 +195,8 @@ def answers_less_teacher(answers: Sequence[Text], teacher: Scorer, width: int, s
     """Return, for each pair, how often the suspect said it less how often our unmarked teacher would have.
 
     At every place of an answer, the token that was said weighs 1, and every likely token less its probability under
-    the teacher after the same words. Repeated pairs add up. No key enters.
+    the teacher after the same words. Repeated pairs add up. Masses are the variance of a weight if the suspect drew
+    from the teacher's own probabilities. No key enters.
 
     Args:
         answers: The suspect's.
@@ -193,8 +216,8 @@ def _residuals(answers: Sequence[Text], teacher: Scorer, width: int, start: Star
         columns = _support(chances)
         expected = np.take_along_axis(chances, columns, axis=1).ravel()
         contexts = np.repeat(pairs.contexts, columns.shape[1], axis=0)
-        yield WeightedPairs(pairs.contexts, pairs.tokens, np.ones(len(pairs)), np.full(len(pairs), 0.5))
-        yield WeightedPairs(contexts, columns.ravel(), -expected, 0.5 * expected)
+        yield WeightedPairs(pairs.contexts, pairs.tokens, np.ones(len(pairs)), np.zeros(len(pairs)))
+        yield WeightedPairs(contexts, columns.ravel(), -expected, expected * (1 - expected))
 
 
 def differences(texts: Sequence[Text], suspect: Scorer, teacher: Scorer, width: int, start: Start) -> Iterator[Gaps]:

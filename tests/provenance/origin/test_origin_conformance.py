@@ -65,6 +65,7 @@ def material(seed: int, taught: bool) -> Material:
         teacher=teacher,
         suspect_weights=suspect,
         served={key.id: marks[key][:60] for key in keys},
+        drawn={keys[0].id: marks[keys[0]][:100]},
         canaries=asked(keys[0], keys[0] if taught else None, generator),
         controls=controls,
     )

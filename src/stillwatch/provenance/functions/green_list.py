@@ -13,6 +13,7 @@ from stillwatch.statistics.compiled import compiled
 VERSION = "transformers-5.23-cpu-mt19937"
 TABLE_SIZE = 1_000_003
 _WORDS = 624
+_U1, _U31 = np.uint32(1), np.uint32(31)
 
 
 @lru_cache(maxsize=8)
@@ -101,6 +102,87 @@ def _green(
     return found
 
 
+@compiled
+def _near(
+    block: NDArray[np.uint32],
+    distance: np.uint32,
+    odd_inverses: NDArray[np.uint32],
+    halvings: NDArray[np.uint32],
+    multiples_most: NDArray[np.uint32],
+) -> bool:
+    """Tell whether a draw of the block may take the place ``distance`` beyond the block's first."""
+    near = np.uint32(0)
+    for word in range(len(odd_inverses)):
+        rest = np.uint32(block[word] - distance + np.uint32(word))
+        product = np.uint32(rest * odd_inverses[word])
+        halves = halvings[word]
+        turned = np.uint32(product >> halves) | np.uint32(np.uint32(product << np.uint32(_U31 - halves)) << _U1)
+        near |= np.uint32(turned <= multiples_most[word])
+    return bool(near != 0)
+
+
+@compiled
+def _green_alone(
+    seeds: NDArray[np.uint64],
+    tokens: NDArray[np.int64],
+    vocabulary: int,
+    favoured: int,
+    odd_inverses: NDArray[np.uint32],
+    halvings: NDArray[np.uint32],
+    multiples_most: NDArray[np.uint32],
+) -> NDArray[np.bool_]:
+    """Follow one token through each shuffle, and look closely only at blocks of draws that may move it.
+
+    A draw takes the place where the token stands if draw less distance is a multiple of the places left. For that,
+    one product modulo 2**32 is enough, without a division; where a small draw wraps around, the exact look tells.
+
+    Args:
+        odd_inverses, halvings, multiples_most: Of each number of places left, from the vocabulary's size down: the
+            inverse of its odd part, its factors of two, its multiples below 2**32.
+
+    Source:
+        Granlund & Montgomery 1994, section 9, for the test of divisibility.
+    """
+    found = np.zeros(len(tokens), np.bool_)
+    state, block = np.empty(_WORDS, np.uint32), np.empty(_WORDS, np.uint32)
+    steps = min(favoured, vocabulary - 1)
+    for pair in range(len(tokens)):
+        stands = tokens[pair]
+        if stands >= vocabulary:
+            continue
+        seeded(state, seeds[pair])
+        for first in range(0, steps, _WORDS):
+            tempered_block(state, block)
+            last = min(first + _WORDS, steps)
+            distance = np.uint32(max(stands - first, 0))
+            near = _near(block, distance, odd_inverses[first:last], halvings[first:last], multiples_most[first:last])
+            if not near and not first <= stands < last:
+                continue
+            for place in range(first, last):
+                other = place + np.int64(block[place - first] % np.uint32(vocabulary - place))
+                if other == stands:
+                    found[pair] = True
+                    break
+                if place == stands:  # Whoever stands where a choice is made goes to where the chosen one was.
+                    stands = other
+            if found[pair]:
+                break
+        if stands < favoured:  # Only where every token is favoured, the last one included.
+            found[pair] = True
+    return found
+
+
+@lru_cache(maxsize=4)
+def _divisors(vocabulary: int, favoured: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]:
+    left = np.arange(vocabulary, vocabulary - favoured, -1).astype(np.uint64)
+    powers = left & (~left + np.uint64(1))
+    odd = (left // powers).astype(np.uint32)
+    inverses = odd.copy()  # Right to three bits; each round of Newton's doubles them.
+    for _ in range(4):
+        inverses *= np.uint32(2) - odd * inverses
+    return inverses, np.log2(powers).astype(np.uint32), (np.uint64(2**32 - 1) // left).astype(np.uint32)
+
+
 def is_green(seeds: NDArray[np.uint64], tokens: NDArray[np.int64], vocabulary: int, favoured: int) -> NDArray[np.bool_]:
     """Return which tokens stand on the green list that their seed draws.
 
@@ -120,6 +202,12 @@ def is_green(seeds: NDArray[np.uint64], tokens: NDArray[np.int64], vocabulary: i
     ranked = seeds[order]
     fresh = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1])) if len(ranked) else np.zeros(0, np.int64)
     starts = np.append(fresh, len(ranked)).astype(np.int64)
+    sizes = np.diff(starts)
+    alone = np.repeat(sizes == 1, sizes)
+    ordered, told = np.asarray(tokens, np.int64)[order], np.empty(len(tokens), np.bool_)
+    told[alone] = _green_alone(ranked[alone], ordered[alone], vocabulary, favoured, *_divisors(vocabulary, favoured))
+    grouped = np.append(0, np.cumsum(sizes[sizes > 1]))
+    told[~alone] = _green(ranked[~alone], ordered[~alone], grouped, vocabulary, favoured)
     found = np.empty(len(tokens), np.bool_)
-    found[order] = _green(ranked, np.asarray(tokens, np.int64)[order], starts, vocabulary, favoured)
+    found[order] = told
     return found

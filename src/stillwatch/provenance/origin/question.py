@@ -14,7 +14,16 @@ from stillwatch.provenance.suspects.model import Scorer
 from stillwatch.provenance.tokens import Text
 
 Need = Literal[
-    "answers", "keys", "teacher", "suspect_weights", "served_log", "unmarked_texts", "canaries", "controls", "prompts"
+    "answers",
+    "keys",
+    "teacher",
+    "suspect_weights",
+    "served_log",
+    "unmarked_texts",
+    "drawn",
+    "canaries",
+    "controls",
+    "prompts",
 ]
 NEEDS: Mapping[Need, str] = {
     "answers": "the suspect's answers (samples)",
@@ -23,6 +32,7 @@ NEEDS: Mapping[Need, str] = {
     "suspect_weights": "the suspect's probabilities (weights, or full log-probabilities)",
     "served_log": "the log of what was served under the key",
     "unmarked_texts": "texts written without the key",
+    "drawn": "a served log with answers drawn at temperature 1",
     "canaries": "canaries that were served",
     "controls": "control models that our teacher did not teach",
     "prompts": "prompts",
@@ -90,6 +100,8 @@ class Material:
         suspect_weights: The suspect, if its probabilities can be read.
         served: What was served under each key, by the key's id.
         unmarked: Texts written without any key: our teacher's unmarked answers to like prompts.
+        drawn: Of what was served, by the key's id (empty: unmarked), what was drawn at temperature 1 without a cut to
+            the likeliest tokens, with whole prompts.
         controls: Models that our teacher did not teach.
     """
 
@@ -101,6 +113,7 @@ class Material:
     suspect_weights: Scorer | None = None
     served: Mapping[str, tuple[Text, ...]] = field(default_factory=dict)
     unmarked: tuple[Text, ...] = ()
+    drawn: Mapping[str, tuple[Text, ...]] = field(default_factory=dict)
     canaries: tuple[Canary, ...] = ()
     controls: tuple[Scorer, ...] = ()
 
@@ -113,6 +126,7 @@ class Material:
             "suspect_weights": self.suspect_weights,
             "served_log": any(self.served.values()),
             "unmarked_texts": self.unmarked,
+            "drawn": any(self.drawn.values()),
             "canaries": self.canaries,
             "controls": self.controls,
             "prompts": self.prompts,

@@ -9,6 +9,7 @@ from stillwatch.provenance.origin import (
     cohort_attribution,
     lineage,
     radioactivity,
+    served_choices,
     served_weights,
     teacher_identification,
     teacher_subtracted,
@@ -23,6 +24,7 @@ TESTS: tuple[OriginTest, ...] = (
     canaries.test,
     lineage.test,
     teacher_identification.test,
+    served_choices.test,
 )
 
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
 from scipy.special import logsumexp
 
 from stillwatch.provenance.origin.question import Card, Finding, Line, Material, OriginTest, no_data
 from stillwatch.provenance.origin.radioactivity import keyed_finding
+from stillwatch.provenance.pairs import unseen
 from stillwatch.provenance.schemes.scheme import Scheme, WeightedSum
 from stillwatch.provenance.suspects.model import Scorer
 from stillwatch.provenance.tails import log_e_one_sided, log_sub_gaussian_tail
@@ -60,14 +60,9 @@ def first_visits(served: Sequence[Text], suspect: Scorer, teacher: Scorer, schem
     """
     seen: set[bytes] = set()
     for gaps in differences(served, suspect, teacher, scheme.width, scheme.start):
-        fresh = []
-        for row, context in enumerate(gaps.pairs.contexts):
-            known = context.tobytes()
-            if known not in seen:
-                seen.add(known)
-                fresh.append(row)
-        if fresh:
-            yield gaps.at(np.array(fresh))
+        fresh = unseen(gaps.pairs.contexts, seen)
+        if len(fresh):
+            yield gaps.at(fresh)
 
 
 class ServedWeights:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from stillwatch.provenance.origin.question import Card, Finding, Line, Material, OriginTest, no_data
 from stillwatch.provenance.origin.radioactivity import keyed_finding
 from stillwatch.provenance.pairs import Start
+from stillwatch.provenance.schemes.scheme import Scheme, WeightedSum
 from stillwatch.provenance.tails import log_sub_gaussian_tail
 from stillwatch.provenance.weighing import WeightedPairs, answers_less_teacher
 
-SOFTNESS = 30.0  # Places; plain sums are a little stronger where no context is frequent: docs/provenance.md.
+SOFTNESS = 30.0  # Of masses; plain sums are a little stronger where no context is frequent: docs/provenance.md.
 CARD = Card(
     id="teacher_subtracted",
     title="Does the suspect depart from our unmarked teacher in the direction of our key?",
@@ -24,6 +25,13 @@ CARD = Card(
     source="Own; the control variate for the test of Sander et al., arXiv:2402.14904. Sub-Gaussian proxies: Hoeffding "
     "1963, Kearns & Saul 1998.",
 )
+
+
+def total_of(pairs: WeightedPairs, scheme: Scheme) -> WeightedSum:
+    """Return the sum over coins; large weights are softened, so that a few frequent contexts do not drown the rest."""
+    coins = pairs.by_coin(scheme)
+    weights = coins.evened() if scheme.two_valued else coins.tempered(SOFTNESS)
+    return scheme.weighted(coins.contexts, coins.tokens, weights)
 
 
 class TeacherSubtracted:
@@ -43,7 +51,7 @@ class TeacherSubtracted:
             pairs = weighed[shape]
             if not len(pairs):
                 return no_data(CARD, f"No answer is longer than the mark's context of {scheme.width} tokens.")
-            summed = scheme.weighted(pairs.contexts, pairs.tokens, pairs.tempered(SOFTNESS))
+            summed = total_of(pairs, scheme)
             log_p = float(log_sub_gaussian_tail(summed.z))
             measured = {"total": summed.total, "variance_proxy": summed.variance}
             lines.append(Line(key_id, summed.z, log_p, log_p, len(pairs), measured))

@@ -69,6 +69,8 @@ class GreenList:
     key: int = field(repr=False)
     start: Start = _START
     marks_first_only: bool = False
+    keeps_law: bool = False
+    two_valued: bool = True
 
     @property
     def rate(self) -> float:

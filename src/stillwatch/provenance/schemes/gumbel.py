@@ -39,6 +39,8 @@ class Gumbel:
     proxy: float = 1.0
     marks_first_only: bool = True
     fresh_by_context: bool = True
+    keeps_law: bool = True
+    two_valued: bool = False
 
     def reads(self, contexts: Integers, tokens: Integers) -> Integers:  # noqa: ARG002
         """Return the contexts."""

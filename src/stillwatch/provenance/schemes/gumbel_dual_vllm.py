@@ -70,6 +70,8 @@ class DualGumbel:
     proxy: float = 1.0
     marks_first_only: bool = True
     fresh_by_context: bool = True
+    keeps_law: bool = True
+    two_valued: bool = False
 
     def _both(self, contexts: Integers, tokens: Integers) -> tuple[Floats, Floats]:
         first, second = (philox.uniforms(key, contexts, tokens) for key in self.keys)

@@ -116,6 +116,14 @@ class Scheme(Protocol):
     def fresh_by_context(self) -> bool:
         """Whether a context that was never met has coins that were never met."""
 
+    @property
+    def two_valued(self) -> bool:
+        """Whether the score of a pair is one of two values."""
+
+    @property
+    def keeps_law(self) -> bool:
+        """Whether, over the key, what follows a fresh context is drawn from the teacher's own probabilities."""
+
     def reads(self, contexts: Integers, tokens: Integers) -> Integers:
         """Return what the function truly reads beside the token, shape (pairs, columns).
 

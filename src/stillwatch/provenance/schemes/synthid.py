@@ -67,6 +67,8 @@ class SynthId:
     start: Start = _START
     marks_first_only: bool = True
     fresh_by_context: bool = False
+    keeps_law: bool = False
+    two_valued: bool = False
 
     @property
     def rate(self) -> float:
