@@ -22,8 +22,8 @@ for that kind of answer, by requests sent at fixed times over kept connections, 
 answered, each timed from when it was due to its answer's last byte. What a way adds is the difference of the
 percentiles through it and directly, at one rate in one round.
 
-Everything shares the machine: load, model server and proxy compete. Where it may, the bench takes a higher priority for
-all of them, so that what else runs gets less in the way. Trust ratios.
+Everything shares the machine: load, model server and proxy compete. Where it may, the bench puts all of them before
+what else runs (SCHED_RR; the log's process sets itself back), so that only they do. Trust ratios.
 """
 
 from __future__ import annotations
@@ -72,7 +72,6 @@ from stillwatch.response.standing import Standings, write_snapshot
 
 CONNECTIONS = 64
 TIMES_LITELLM, ADDED_P50_MS, ADDED_P99_MS = 40, 1.0, 5.0  # What is asked of the proxy.
-_PRIORITY = -10
 _KEY = bytes(range(32))
 _API_KEY = "sk-bench"
 _PATH = "/v1/chat/completions"
@@ -178,7 +177,7 @@ def _ours(stack: ExitStack, folder: Path, upstream: int, *options: str) -> Way:
     words = [sys.executable, "-m", "stillwatch", "serve", "--upstream", f"http://127.0.0.1:{upstream}"]
     words += ["--port", str(port), "--admin-port", "0", "--key-file", f"{folder}/key", "--log-level", "warning"]
     process = stack.enter_context(running([*words, "--log", f"{folder}/log-{port}", *options], port, folder))
-    return Way(port, (process,), timed=True)
+    return Way(port, (process,), timed=not options)
 
 
 def _ways(stack: ExitStack, folder: Path) -> dict[str, Way]:
@@ -323,26 +322,19 @@ def _measured(ways: dict[str, Way], folder: Path, kind: str, rounds: int, second
     }
 
 
-@contextlib.contextmanager
-def _preferred() -> Iterator[int]:
-    """Give this process, its children and, where Linux shares processors out by session, its session a priority."""
-    before, session = os.getpriority(os.PRIO_PROCESS, 0), Path("/proc/self/autogroup")
+def _prefer() -> str:
+    """Put this process and those that it starts before all others of the machine, and say whether that was allowed."""
     try:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
-            session.write_text(str(_PRIORITY))
-        yield os.getpriority(os.PRIO_PROCESS, 0)
-    finally:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, before)
-            session.write_text(str(before))
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except (AttributeError, OSError):
+        return "beside whatever else runs"
+    return "before whatever else runs"
 
 
 def measure(rounds: int, seconds: int) -> dict[str, Any]:
     """Return top rates by way and kind of answer, and delays at half the proxy's top rate."""
-    result: dict[str, Any] = {"connections": CONNECTIONS, "rounds": rounds, "seconds": seconds}
+    result: dict[str, Any] = {"connections": CONNECTIONS, "rounds": rounds, "seconds": seconds, "runs": _prefer()}
     with ExitStack() as stack:
-        result["priority"] = stack.enter_context(_preferred())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stillwatch-bench-")))
         _compiled(folder, "open_loop")
         ways = _ways(stack, folder)
@@ -367,7 +359,7 @@ def show(result: dict[str, Any], console: Console) -> None:
     for kind, held in result["kinds"].items():
         title = f"{kind}: {CONNECTIONS} connections, medians of {result['rounds']} rounds of {result['seconds']} s"
         half = f"ms at {held['rate_of_delays']:,.0f}/s"
-        table = Table(title=f"{title}, priority {result['priority']}")
+        table = Table(title=f"{title}, {result['runs']}")
         columns = ("way", "requests/s", "of nginx", "× LiteLLM", "CPU µs", "server's", "wrk's")
         for column in (*columns, f"p50 {half}", f"p99 {half}", "adds p50", "adds p99"):
             table.add_column(column, justify="left" if column == "way" else "right")

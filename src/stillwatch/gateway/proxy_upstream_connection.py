@@ -202,13 +202,12 @@ class UpstreamConnection(asyncio.Protocol):
         except HttpParserError as error:
             self._reusable = False
             self.fail(BrokenError(str(error)))
-            return
         if not self.status:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES_MAX:
                 self.fail(BrokenError("the answer's header is too long"))
                 self._transport.abort()
-        elif self._waiter is not None:
+        else:
             self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
