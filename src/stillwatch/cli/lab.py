@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from stillwatch.lab.configuration import read_configuration
+from stillwatch.lab.configuration import MODES, read_configuration
 from stillwatch.lab.requirement import MissingFrameworkError, require
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ application = typer.Typer(
     help="Distil models of your own; measure what a campaign gains and what each defence takes from it.",
     no_args_is_help=True,
 )
+_WORDS = 3  # Columns of the students' table that hold words; the others hold figures.
+_WIDTH_LEAST = 128  # Of that table, where it is written into a file or a narrow window.
 _ASKED = 300  # Queries and served answers with which a marked student's origin is tested.
 
 Told = Callable[[str, int, int], None]
@@ -143,34 +145,23 @@ def _finding(task: str, defence: str, finding: Finding) -> dict[str, Any]:
 
 
 def _show(found: list[Row], forecasts: list[Judged], origins: list[dict[str, Any]]) -> None:
-    table = Table(title="Students")
-    for heading in (
-        "task",
-        "defence",
-        "student",
-        "mode",
-        "exchanges",
-        "seeds",
-        "accuracy",
-        "gain cut",
-        "answers lost",
-        "$ a point",
-    ):
-        table.add_column(heading, justify="left" if heading in ("task", "defence", "student", "mode") else "right")
+    table = Table(title="Students", box=None, pad_edge=False)
+    headings = ("task", "defence", "student", "exchanges", "seeds", "accuracy", "gain cut", "answers lost", "$ a point")
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if place < _WORDS else "right", no_wrap=place < _WORDS)
     for row in found:
         table.add_row(
             row.task,
             row.defence,
-            row.student,
-            row.mode,
+            row.student if row.mode == MODES[0] else f"{row.student}, {row.mode}",
             f"{row.exchanges:,}",
             str(row.seeds),
             _share(asdict(row.accuracy)),
-            "" if row.gain_cut is None else f"{row.gain_cut:.0%}",
+            "" if row.gain_cut is None else f"{round(100 * row.gain_cut)}%",
             "" if row.quality_lost is None else f"{100 * row.quality_lost:.1f}",
             _price(row.usd_per_point),
         )
-    Console().print(table)
+    Console(width=max(_WIDTH_LEAST, Console().width)).print(table)
     if forecasts:
         table = Table(title="Forecasts at held-out sizes, in per cent")
         for heading in ("task", "exchanges", "forecast", "measured", "off by"):
