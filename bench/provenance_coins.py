@@ -116,6 +116,33 @@ def draws_of_served_weights(
 
 
 @compiled
+def draws_of_served_choices(
+    teacher: NDArray[np.float64], ratios: NDArray[np.float64], draws: int, texts: int, length: int, seed: int
+) -> NDArray[np.float64]:
+    """Return the log of each bet's wealth, shape (draws, bets): fresh unmarked texts of the teacher each time.
+
+    Args:
+        ratios: Shape (bets, vocabulary, vocabulary, vocabulary): log of what each bet pays on a token after two.
+    """
+    vocabulary, bets = len(teacher), len(ratios)
+    wealth = np.zeros((draws, bets))
+    for draw in range(draws):
+        _seed(seed * 1_000_003 + draw)
+        for _ in range(texts):
+            second, last = 0, 0
+            for _ in range(length):
+                pick, token = np.random.random(), 0  # noqa: NPY002
+                pick -= teacher[second, last, 0]
+                while pick > 0 and token < vocabulary - 1:
+                    token += 1
+                    pick -= teacher[second, last, token]
+                for bet in range(bets):
+                    wealth[draw, bet] += ratios[bet, second, last, token]
+                second, last = last, token
+    return wealth
+
+
+@compiled
 def _one(
     gumbel: bool, teacher: NDArray[np.float64], texts: int, length: int, seed: int, draw: int
 ) -> tuple[Floats, Integers]:

@@ -18,12 +18,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from bench.provenance_coins import Coins, draws_of_served_weights
+from bench.provenance_coins import Coins, draws_of_served_choices, draws_of_served_weights
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import logsumexp
 
 from stillwatch.provenance.keys import cohort_key
+from stillwatch.provenance.origin import served_choices
 from stillwatch.provenance.origin.canaries import log_hits_tail
+from stillwatch.provenance.origin.question import Material
 from stillwatch.provenance.origin.served_weights import SOFTNESS as SERVED_SOFTNESS
 from stillwatch.provenance.origin.served_weights import first_visits, log_p_of_martingale
 from stillwatch.provenance.origin.teacher_subtracted import total_of
@@ -215,6 +218,34 @@ def _compared(mark: str, teacher: MarkovModel, student: MarkovModel, seed: int) 
     return 20
 
 
+def bets_on_served(draws: int, seed: int) -> Iterator[Row]:
+    """Yield bets on served texts by suspects that never read them: our other students, and strangers."""
+    generator = np.random.default_rng(seed + 7)
+    vocabulary = 12
+    teacher = random_teacher(vocabulary, 0.4, generator)
+    plain = teacher.sample([np.zeros(0, np.int64)] * 60, LENGTH, generator)
+    students = {
+        "student of other answers of ours": counted_student(plain, vocabulary, teacher.table, 4.0),
+        "unrelated model": random_teacher(vocabulary, 0.4, generator),
+    }
+    for null, student in students.items():
+        with np.errstate(divide="ignore"):
+            ours, theirs = (np.maximum(np.log(model.table), served_choices.LEAST) for model in (teacher, student))
+        gaps = np.clip(theirs - ours, -served_choices.LEAN_MOST, served_choices.LEAN_MOST)
+        ratios = np.array(
+            [lean * gaps - logsumexp(ours + lean * gaps, axis=2, keepdims=True) for lean in served_choices.LEANS]
+        )
+        wealth = draws_of_served_choices(teacher.table, ratios, draws, 20, LENGTH, seed)
+        log_p = np.minimum(0.0, np.log(len(ratios)) - logsumexp(wealth, axis=1))
+        texts = tuple(Text(row, np.zeros(0, np.int64)) for row in plain[:20])
+        (line,) = served_choices.test(Material("s", teacher=teacher, suspect_weights=student, drawn={"": texts})).lines
+        places = np.concatenate([np.zeros((20, 2), np.int64), plain[:20]], axis=1)
+        ours_said = ratios[:, places[:, :-2], places[:, 1:-1], places[:, 2:]].sum(axis=(1, 2))
+        if not np.isclose(line.measured["log_e"], logsumexp(ours_said) - np.log(len(ratios))):
+            raise AssertionError("served_choices: the product finds another e-value")
+        yield Row("served_choices", "20 unmarked answers", null, log_p)
+
+
 def cohort_attribution(draws: int, seed: int) -> Iterator[Row]:
     """Yield the chance that any of 8 wrong cohorts is named."""
     keys = 8
@@ -265,6 +296,7 @@ BENCHES: dict[str, Callable[[int, int], Iterator[Row]]] = {
     "radioactivity": radioactivity,
     "teacher_subtracted": teacher_subtracted,
     "served_weights": served_weights,
+    "served_choices": bets_on_served,
     "cohort_attribution": cohort_attribution,
     "canaries": canaries,
     "lineage": lineage,

@@ -41,6 +41,12 @@ def test_words_follow_the_chance(p: float, said: str) -> None:
     assert "proof" not in as_text(found) and "proves" not in as_text(found)
 
 
+def test_the_conclusion_names_its_test_and_where_chance_is_no_longer_the_question() -> None:
+    found = conclusion(reported("it", [finding(0, 1e-5), finding(1, 1e-40)]))
+    assert f"by {TESTS[1].card.id}, corrected over 2 tests" in found and "dispute are the assumptions" in found
+    assert "dispute" not in conclusion(reported("it", [finding(0, 1e-9)]))
+
+
 def test_text_tells_null_assumptions_and_limits_of_all_that_ran() -> None:
     found = reported("it", [finding(0, 0.2), *run(Material("it"), TESTS[1:3])], ["a note"])
     text = as_text(found)

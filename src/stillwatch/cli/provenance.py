@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -119,7 +120,9 @@ def test_command(
     except (SourceError, ValueError) as error:
         typer.echo(f"stillwatch: {error}", err=True)
         raise typer.Exit(2) from error
-    report = reported(suspected.name, findings, _notes(schemes, answers, seed))
+    inputs = {"suspect": Path(suspect), "teacher": teacher, "prompts": prompts, "served log": served_log}
+    inputs |= {"unmarked texts": unmarked, "canaries": canaries}
+    report = reported(suspected.name, findings, [*_notes(schemes, answers, seed), *_digests(inputs)])
     if json_:
         typer.echo(orjson.dumps(as_json(report), option=orjson.OPT_INDENT_2).decode())
     else:
@@ -219,6 +222,22 @@ def _asked(
     if isinstance(suspect, AddressModel):
         return Canary(canary.cue, canary.options, canary.planted, answer=suspect.said(canary.cue, 64, seed))
     return canary
+
+
+def _digests(inputs: Mapping[str, Path | None]) -> list[str]:
+    """Return what each file or folder held, so that whoever doubts a finding can repeat it on the same bytes."""
+    told = []
+    for name, path in inputs.items():
+        if path is None or not path.exists():
+            continue
+        digest = hashlib.sha256()
+        for file in sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]:
+            digest.update(f"{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
+            with file.open("rb") as stream:
+                for piece in iter(lambda: stream.read(1 << 20), b""):
+                    digest.update(piece)
+        told.append(f"{name.capitalize()}: {path.name}, SHA-256 {digest.hexdigest()}.")
+    return told
 
 
 def _notes(schemes: dict[str, Scheme], answers: tuple[Text, ...], seed: int) -> list[str]:

@@ -15,6 +15,7 @@ from stillwatch.provenance.tails import holm
 from stillwatch.provenance.wording import chance, strength
 
 VERSION = 1
+BEYOND_CHANCE = 1e-12  # Below, a slip in an assumption is likelier than the finding by chance.
 _WIDTH = 100
 
 
@@ -89,7 +90,7 @@ def as_json(report: ProvenanceReport) -> dict[str, Any]:
 
 
 def conclusion(report: ProvenanceReport) -> str:
-    """Return what may be said in two sentences, and nothing beyond."""
+    """Return what may be said in a few sentences, and nothing beyond."""
     ran = sum(not math.isnan(each) for each in report.adjusted)
     if not ran:
         return (
@@ -98,15 +99,20 @@ def conclusion(report: ProvenanceReport) -> str:
         )
     if report.log_p > math.log(0.05):
         return (
-            f"No evidence that {report.suspect} learned from our marked answers, in {ran} tests (smallest corrected "
+            f"No evidence that {report.suspect} learned from our answers, in {ran} tests (smallest corrected "
             f"p = {chance(report.log_p)}). This does not clear it: marks can be washed out, and these tests have "
             "little power on few or short answers."
         )
-    return (
-        f"{strength(report.log_p).capitalize()} that {report.suspect} learned, directly or through others, from "
-        f"answers that bore our mark: smallest p = {chance(report.log_p)}, corrected over {ran} tests. If it had not, "
-        "and the assumptions below hold, so strong a finding would have that chance."
+    places = {log_p: place for place, log_p in enumerate(report.adjusted) if not math.isnan(log_p)}
+    said = (
+        f"{strength(report.log_p).capitalize()} that {report.suspect} learned, directly or through others, from our "
+        f"answers: smallest p = {chance(report.log_p)}, by {report.findings[places[report.log_p]].card.id}, corrected "
+        f"over {ran} tests. If that test's null and assumptions hold, see below, chance alone would find as much at "
+        "most that often."
     )
+    if report.log_p < math.log(BEYOND_CHANCE):
+        said += " A number so small says that it was not chance; what is left to dispute are the assumptions."
+    return said
 
 
 def _wrapped(label: str, text: str) -> list[str]:

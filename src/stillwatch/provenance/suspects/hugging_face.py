@@ -59,6 +59,7 @@ class HuggingFaceModel:
         place = _folder(folder)
         self._torch = _library("torch")
         transformers = _library("transformers")
+        transformers.utils.logging.disable_progress_bar()
         try:
             self._model = transformers.AutoModelForCausalLM.from_pretrained(
                 place, local_files_only=True, trust_remote_code=False, use_safetensors=True
