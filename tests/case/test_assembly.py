@@ -25,7 +25,7 @@ from stillwatch.footprint.footprints import DAY_US, EMPTY, Footprints
 SEED = 81
 STRANGERS = 700
 MEMBERS = 40
-TIES = ("payment", "network", "template", "sign_up", "mail", "client", "system", "settings")
+TIES = ("payment", "network", "template", "sign_up", "first_use", "mail", "client", "system", "settings")
 PLACES = {9000: "DE", 9001: "BR", 9002: "VN"}  # Other networks of the campaign have no country.
 
 
