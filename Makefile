@@ -61,7 +61,7 @@ format: setup
 	$(BIN)/ruff format .
 
 lock: setup
-	$(BIN)/uv pip compile pyproject.toml --extra wall --group dev --group bench --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra wall --extra wall-traces --group dev --group bench --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
 
 docs: setup
 	$(BIN)/python -m stillwatch.evidence.documentation docs/detectors

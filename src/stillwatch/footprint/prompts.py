@@ -118,6 +118,18 @@ def _insert(row: NDArray[np.uint64], counts: NDArray[np.int64], value: np.uint64
 
 
 @compiled
+def _add_direction(topic: NDArray[np.int64], vector: NDArray[np.int32]) -> None:
+    """Add a prompt's vector to its account's topic, brought to one length and rounded."""
+    norm = 0.0
+    for k in range(TOPICS):
+        norm += float(vector[k]) * float(vector[k])
+    if norm > 0.0:
+        scale = TOPIC_SCALE / np.sqrt(norm)
+        for k in range(TOPICS):
+            topic[k] += np.int64(np.rint(vector[k] * scale))
+
+
+@compiled
 def _read(
     counts: NDArray[np.int64],
     templates: NDArray[np.int64],
@@ -212,10 +224,4 @@ def _read(
             templates[account, np.int64(least % np.uint64(TEMPLATES))] += 1
             _insert(shingles[account], shingle_counts[account], least)
             _insert(shingles[account], shingle_counts[account], second)
-        norm = 0.0
-        for k in range(TOPICS):
-            norm += float(vector[k]) * float(vector[k])
-        if norm > 0.0:
-            scale = TOPIC_SCALE / np.sqrt(norm)
-            for k in range(TOPICS):
-                topic[account, k] += np.int64(np.rint(vector[k] * scale))
+        _add_direction(topic[account], vector)
