@@ -30,7 +30,7 @@ LEAVING_SHARE = 0.2  # Of a block of accounts on one value: where fewer lead out
 OVERLAP_MOST = 0.3  # Of a group that earlier candidates may hold already.
 CONTENT_RESOLUTION = 3.0
 IDENTITY_WEIGHT = 130_000.0  # Nats of ties, both ways, among 14,000 accounts of labelled traffic;
-CONTENT_WEIGHT = 4_200_000.0  # the same of texts: from here on the resolutions grow with the graph.
+CONTENT_WEIGHT = 4_200_000.0  # the same of texts: the resolutions go with the graph, that of texts from here on.
 FIRST_USE = [tie.name for tie in TIES].index("first_use")
 SLEEPLESS_NATS_LEAST = 3.0  # Of an account by itself, to be drawn by its conduct.
 ASKING_SHARE = 0.1  # Of an account's prompts, to be drawn by what it asks for;
@@ -114,7 +114,7 @@ def content(population: Population) -> NDArray[np.int64]:
     accounts = len(population)
     texts = link(population.template.renamed(population.place), accounts, TEXT_ACCOUNTS_MOST, TEXT_TIES)
     both = together([texts, link(population.system.renamed(population.place), accounts)], accounts)
-    return communities(both, accounts, CONTENT_WEIGHT, CONTENT_RESOLUTION)[population.place]
+    return communities(both, accounts, CONTENT_WEIGHT, CONTENT_RESOLUTION, CONTENT_RESOLUTION)[population.place]
 
 
 def conduct(population: Population) -> NDArray[np.int64]:
