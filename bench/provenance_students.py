@@ -214,14 +214,13 @@ def neutralised(school: School, mark: str, keys: int) -> Iterator[str]:
 def costs(school: School, keys: int) -> Iterator[str]:
     """Yield how many points of its answers' accuracy a mark costs the teacher, over all harvests that are kept."""
     for mark in MARKS:
-        marked, plain = [], []
+        marked: list[float] = []
+        plain: list[float] = []
         for key in range(1, keys + 1):
             if school.harvested(mark, key) and school.harvested("none", key):
-                texts = [exchange.answer for exchange in school.harvest(mark, key)]
-                problems = school.problems(1, key, EXCHANGES)
-                marked.append(accuracy(problems[: len(texts)], texts))
-                others = [exchange.answer for exchange in school.harvest("none", key)]
-                plain.append(accuracy(problems, others))
+                for mine, name in ((marked, mark), (plain, "none")):
+                    texts = [exchange.answer for exchange in school.harvest(name, key)]
+                    mine.append(accuracy(school.problems(1, key, len(texts)), texts))
         if marked:
             lost = 100 * (np.mean(plain) - np.mean(marked))
             yield (

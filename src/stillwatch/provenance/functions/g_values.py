@@ -22,17 +22,23 @@ def table(seed: int, size: int) -> NDArray[np.uint8]:
 
 
 @compiled
+def _hashed(window: NDArray[np.int64], token: np.int64) -> np.uint64:
+    """Return the hash of a window and the token after it, before a layer's key is added."""
+    state = _ONE
+    for before in window:
+        state = (state + np.uint64(before)) * _MULTIPLIER + _ONE
+    return np.uint64((state + np.uint64(token)) * _MULTIPLIER + _ONE)
+
+
+@compiled
 def _g_values(
     keys: NDArray[np.uint64], windows: NDArray[np.int64], tokens: NDArray[np.int64], coins: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    pairs, width = windows.shape
+    pairs = len(windows)
     size = np.int64(len(coins))
     found = np.empty((pairs, len(keys)), np.uint8)
     for pair in range(pairs):
-        state = _ONE
-        for column in range(width):
-            state = (state + np.uint64(windows[pair, column])) * _MULTIPLIER + _ONE
-        state = (state + np.uint64(tokens[pair])) * _MULTIPLIER + _ONE
+        state = _hashed(windows[pair], tokens[pair])
         for layer in range(len(keys)):
             hashed = np.int64((state + keys[layer]) * _MULTIPLIER + _ONE)
             place = hashed % size  # The remainder has the divisor's sign, as torch's has.
@@ -76,14 +82,11 @@ def _entry_weights(
     size: int,
 ) -> NDArray[np.float64]:
     found = np.zeros(size, np.float64)
-    pairs, width = windows.shape
+    pairs = len(windows)
     mask = np.int64(size - 1)
     whole = size & (size - 1) == 0  # For a power of two the remainder is a mask, which is several times faster.
     for pair in range(pairs):
-        state = _ONE
-        for column in range(width):
-            state = (state + np.uint64(windows[pair, column])) * _MULTIPLIER + _ONE
-        state = (state + np.uint64(tokens[pair])) * _MULTIPLIER + _ONE
+        state = _hashed(windows[pair], tokens[pair])
         for layer in range(len(keys)):
             hashed = np.int64((state + keys[layer]) * _MULTIPLIER + _ONE)
             place = hashed & mask if whole else hashed % np.int64(size)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from stillwatch.provenance.pairs import Start
@@ -14,6 +13,7 @@ from stillwatch.provenance.schemes.scheme import (
     Floats,
     Integers,
     Judged,
+    ReadsContexts,
     SchemeCard,
     WeightedSum,
     independent_sum,
@@ -24,7 +24,7 @@ _LEAST = 2.0**-33  # Below any uniform that an engine hands out, so that no scor
 
 
 @dataclass(frozen=True, slots=True)
-class Gumbel:
+class Gumbel(ReadsContexts):
     """A Gumbel mark: of all tokens, the engine takes the one whose uniform is largest once raised to 1 / probability.
 
     Where no mark is, -log(1 - uniform) of distinct pairs are independent exponentials of mean 1, whatever the text.
@@ -41,14 +41,6 @@ class Gumbel:
     fresh_by_context: bool = True
     keeps_law: bool = True
     two_valued: bool = False
-
-    def reads(self, contexts: Integers, tokens: Integers) -> Integers:  # noqa: ARG002
-        """Return the contexts."""
-        return contexts
-
-    def keyed(self, contexts: Integers) -> NDArray[np.bool_]:
-        """Return that all are."""
-        return np.ones(len(contexts), np.bool_)
 
     def scores(self, contexts: Integers, tokens: Integers) -> Floats:
         """Return -log(1 - uniform) of each pair."""

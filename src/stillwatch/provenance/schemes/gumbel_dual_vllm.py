@@ -7,7 +7,6 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtri
 
@@ -18,6 +17,7 @@ from stillwatch.provenance.schemes.scheme import (
     Floats,
     Integers,
     Judged,
+    ReadsContexts,
     Scheme,
     SchemeCard,
     SchemeMaker,
@@ -59,7 +59,7 @@ def log_two_gammas_tail(total: float, pairs: int, share_b: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class DualGumbel:
+class DualGumbel(ReadsContexts):
     """A Gumbel mark under two keys at once."""
 
     card: SchemeCard
@@ -76,14 +76,6 @@ class DualGumbel:
     def _both(self, contexts: Integers, tokens: Integers) -> tuple[Floats, Floats]:
         first, second = (philox.uniforms(key, contexts, tokens) for key in self.keys)
         return first, second
-
-    def reads(self, contexts: Integers, tokens: Integers) -> Integers:  # noqa: ARG002
-        """Return the contexts."""
-        return contexts
-
-    def keyed(self, contexts: Integers) -> NDArray[np.bool_]:
-        """Return that all are."""
-        return np.ones(len(contexts), np.bool_)
 
     def scores(self, contexts: Integers, tokens: Integers) -> Floats:
         """Return the weighted -log(1 - uniform) of each pair under both keys."""

@@ -154,6 +154,20 @@ class Scheme(Protocol):
         """The proxy variance of one centred score."""
 
 
+class ReadsContexts:
+    """What most marks read: the context as it is, and every one under the key."""
+
+    __slots__ = ()
+
+    def reads(self, contexts: Integers, tokens: Integers) -> Integers:  # noqa: ARG002
+        """Return the contexts."""
+        return contexts
+
+    def keyed(self, contexts: Integers) -> NDArray[np.bool_]:
+        """Return that all are."""
+        return np.ones(len(contexts), np.bool_)
+
+
 @dataclass(frozen=True, slots=True)
 class SchemeMaker:
     """How a scheme is made from key and settings.

@@ -20,6 +20,7 @@ from stillwatch.provenance.schemes.scheme import (
     Floats,
     Integers,
     Judged,
+    ReadsContexts,
     Scheme,
     SchemeCard,
     SchemeMaker,
@@ -56,7 +57,7 @@ _START = Start(reads_prompt=False, filler=None)
 
 
 @dataclass(frozen=True, slots=True)
-class SynthId:
+class SynthId(ReadsContexts):
     """A SynthID mark under one list of layer keys."""
 
     card: SchemeCard
@@ -79,14 +80,6 @@ class SynthId:
     def proxy(self) -> float:
         """The proxy variance of one pair's mean of layers, if no coin repeats: Hoeffding's lemma."""
         return float(self.layer_weights @ self.layer_weights) / (4 * len(self.keys) ** 2)
-
-    def reads(self, contexts: Integers, tokens: Integers) -> Integers:  # noqa: ARG002
-        """Return the contexts."""
-        return contexts
-
-    def keyed(self, contexts: Integers) -> NDArray[np.bool_]:
-        """Return that all are."""
-        return np.ones(len(contexts), np.bool_)
 
     def scores(self, contexts: Integers, tokens: Integers) -> Floats:
         """Return the weighted mean of each pair's coins, in [0, 1] for equal weights."""
