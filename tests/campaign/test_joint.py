@@ -26,7 +26,8 @@ def joints(draw: st.DrawFn, groups: int | None = None) -> Joint:
     uncapped = generator.uniform(-2, 20, (len(VIEWS), count)).round(int(generator.integers(0, 4)))
     uncapped[generator.random(uncapped.shape) < generator.choice([0.0, 0.3, 0.9])] = math.nan
     misfit = np.maximum(generator.uniform(-20, 30, (len(EXPLANATIONS), count)), 0.0)
-    return Joint(uncapped, misfit, int(generator.choice([1, 56, 672])))
+    beyond = np.where(misfit > 20, generator.uniform(0, 50, misfit.shape), 0.0)
+    return Joint(uncapped, misfit, misfit + beyond, int(generator.choice([1, 56, 672])))
 
 
 @given(joints())
@@ -34,7 +35,7 @@ def test_what_is_left_is_what_the_best_explanation_neither_excuses_nor_fits(evid
     for group in range(evidence.by_view.shape[1]):
         against = []
         for k, explanation in enumerate(EXPLANATIONS):
-            capped = uncapped = evidence.misfit[k, group]
+            capped, uncapped = evidence.misfit[k, group], evidence.uncapped_misfit[k, group]
             for row, view in enumerate(VIEWS):
                 value = evidence.uncapped[row, group]
                 if view.name not in explanation.excuses and not math.isnan(value):
@@ -52,10 +53,10 @@ def test_looking_oftener_is_paid_for_by_what_caps_cut_off_first(evidence: Joint,
 
 
 def test_evidence_far_above_the_caps_pays_nothing_for_looking_often() -> None:
-    nothing_excused = np.zeros((len(EXPLANATIONS), 1))
-    ample = Joint(np.full((len(VIEWS), 1), 50.0), nothing_excused, looks=672)
+    nothing_lacked = np.zeros((len(EXPLANATIONS), 1))
+    ample = Joint(np.full((len(VIEWS), 1), 50.0), nothing_lacked, nothing_lacked, looks=672)
     assert ample.log_e[0] == replace(ample, looks=1).log_e[0] > 0
-    bare = Joint(np.array([[view.cap_nats] for view in VIEWS]), nothing_excused, looks=672)
+    bare = Joint(np.array([[view.cap_nats] for view in VIEWS]), nothing_lacked, nothing_lacked, looks=672)
     assert bare.log_e[0] == pytest.approx(replace(bare, looks=1).log_e[0] - math.log(672))
 
 
@@ -70,7 +71,7 @@ def test_one_view_alone_is_never_enough() -> None:
     for row, view in enumerate(VIEWS):
         uncapped = np.full((len(VIEWS), 1), math.nan)
         uncapped[row] = 100.0
-        assert not Joint(uncapped, np.zeros((len(EXPLANATIONS), 1))).enough_views[0]
+        assert not Joint(uncapped, *[np.zeros((len(EXPLANATIONS), 1))] * 2).enough_views[0]
         # No view's cap alone reaches what a discovery among a few dozen groups takes.
         assert view.cap_nats < math.log(100 / 0.05) + 1
     assert any(view.strong for view in VIEWS) and not all(view.strong for view in VIEWS)
@@ -109,7 +110,7 @@ def test_groups_are_asked_in_the_order_of_views_and_explanations(builder: Module
     for row, view in enumerate(VIEWS):
         assert np.array_equal(found.by_view[row], view.capped(groups), equal_nan=True)
     for row, explanation in enumerate(EXPLANATIONS):
-        assert np.array_equal(found.misfit[row], explanation.misfit(groups))
+        assert np.array_equal((found.misfit[row], found.uncapped_misfit[row]), explanation.misfit(groups))
 
 
 def test_no_groups_have_no_evidence(builder: ModuleType) -> None:

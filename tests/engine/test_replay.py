@@ -126,7 +126,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, looks: list[list[set[int]]], accou
 
 def copied(state: Looks) -> Looks:
     found = [replay.Found(one.first_flagged_us, one.evidence) for one in state.found]
-    return Looks(state.level, state.without, state.campaign.copy(), state.flagged_at_us.copy(), found, state.last)
+    return replace(state, campaign=state.campaign.copy(), flagged_at_us=state.flagged_at_us.copy(), found=found)
 
 
 def groups_of(campaign: NDArray[np.int64]) -> set[frozenset[int]]:

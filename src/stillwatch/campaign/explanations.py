@@ -27,13 +27,23 @@ class Explanation:
         name: As in reports.
         claim: The explanation in words that an analyst can dispute.
         excuses: Names of the views whose evidence it explains away.
-        misfit: Returns each group's evidence in nats, at least 0, that the explanation lacks what it needs.
+        lacks: What it needs, each with the most that its absence may say in nats, and a function that returns each
+            group's evidence, at least 0, that it is absent.
     """
 
     name: str
     claim: str
     excuses: frozenset[str]
-    misfit: Callable[[Groups], NDArray[np.float64]]
+    lacks: tuple[tuple[float, Callable[[Groups], NDArray[np.float64]]], ...] = ()
+
+    def misfit(self, groups: Groups) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return each group's evidence in nats that the explanation lacks what it needs: capped, and uncapped."""
+        capped, uncapped = np.zeros(len(groups)), np.zeros(len(groups))
+        for most, lack in self.lacks:
+            nats = lack(groups)
+            capped += np.minimum(nats, most)
+            uncapped += nats
+        return capped, uncapped
 
 
 def _lacking(holders: NDArray[np.int64], sizes: NDArray[np.int64], needed: float) -> NDArray[np.float64]:
@@ -42,15 +52,11 @@ def _lacking(holders: NDArray[np.int64], sizes: NDArray[np.int64], needed: float
     ways = gammaln(sizes + 1) - gammaln(holders + 1) - gammaln(sizes - holders + 1)
     fits = ways + holders * np.log(needed) + (sizes - holders) * np.log1p(-needed)
     log_e = -np.log(sizes + 1.0) - fits
-    return np.where(holders >= needed * sizes, 0.0, np.clip(log_e, 0.0, MISFIT_NATS_MOST))
+    return np.where(holders >= needed * sizes, 0.0, np.maximum(log_e, 0.0))
 
 
 def _on_hub(groups: Groups, rows: Shared) -> NDArray[np.int64]:
     return hubs(rows, len(groups))[1]
-
-
-def _nothing(groups: Groups) -> NDArray[np.float64]:
-    return np.zeros(len(groups))
 
 
 def _organisation(groups: Groups) -> NDArray[np.float64]:
@@ -60,12 +66,11 @@ def _organisation(groups: Groups) -> NDArray[np.float64]:
 
 
 def _place(groups: Groups) -> NDArray[np.float64]:
-    """A place is where most members send most from, and where people sleep, or are for two days at most."""
-    network = groups.population.network
-    if network.empty:  # Nobody knows where they sent from, but a place would have slept.
-        return _sleepless(groups)
+    """A place is where most members send most from; nobody knows it of logs without addresses."""
+    if groups.population.network.empty:
+        return np.zeros(len(groups))
     rows = shared(groups.population.once(_main_addresses), groups.partition)
-    return _lacking(_on_hub(groups, rows), groups.sizes, 0.8) + _sleepless(groups)
+    return _lacking(_on_hub(groups, rows), groups.sizes, 0.8)
 
 
 def _main_addresses(population: Population) -> Incidence:
@@ -75,13 +80,16 @@ def _main_addresses(population: Population) -> Incidence:
 
 
 def _sleepless(groups: Groups) -> NDArray[np.float64]:
-    """Return the evidence that a group rests in no six hours of the day; its hours, not its exchanges, are counted."""
+    """Return the evidence that a group rests in no six hours of the day; its hours, not its exchanges, are counted.
+
+    A place is where people sleep, or are for two days at most.
+    """
     hours = (groups.hours > 0).reshape(len(groups), groups.hours.shape[1] // 24, 24)
     days = (hours.any(axis=2)).sum(axis=1)
     by_hour = hours.sum(axis=1)
     rest = np.stack([np.roll(by_hour, -k, axis=1)[:, :6].sum(axis=1) for k in range(24)]).min(axis=0)
     log_e = rest * np.log(0.9 / RESTLESS_SHARE) + (6 * days - rest) * np.log(0.1 / (1 - RESTLESS_SHARE))
-    return np.where(days >= PLACE_DAYS, np.clip(log_e, 0.0, SLEEPLESS_NATS_MOST), 0.0)
+    return np.where(days >= PLACE_DAYS, np.maximum(log_e, 0.0), 0.0)
 
 
 def _application(groups: Groups) -> NDArray[np.float64]:
@@ -93,13 +101,11 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         "strangers",
         "The accounts have nothing to do with each other; what they share they share by chance.",
         frozenset(),
-        _nothing,
     ),
     Explanation(
         "one prompt set",
         "Independent people use one public test set, course or list of prompts.",
         frozenset({"elicitation", "topic"}),
-        _nothing,
     ),
     Explanation(
         "one organisation",
@@ -107,18 +113,18 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         frozenset(
             {"network", "timing", "sign_up", "client", "template", "failover", "pivot", "topic", "complementarity"}
         ),
-        _organisation,
+        ((MISFIT_NATS_MOST, _organisation),),
     ),
     Explanation(
         "one place",
         "A class, an office, an event: eight in ten sent most from one address, and slept.",
         frozenset({"timing", "sign_up", "client", "template", "pivot", "topic", "complementarity"}),
-        _place,
+        ((MISFIT_NATS_MOST, _place), (SLEEPLESS_NATS_MOST, _sleepless)),
     ),
     Explanation(
         "one application",
         "Users of one application: nine in ten carry its system instructions.",
         frozenset({"client", "template", "pivot", "topic", "complementarity"}),
-        _application,
+        ((MISFIT_NATS_MOST, _application),),
     ),
 )

@@ -21,12 +21,14 @@ class Joint:
 
     Attributes:
         uncapped: Shape (views, groups), nats in the order of ``VIEWS``; NaN for no data.
-        misfit: Shape (explanations, groups), nats, what each explanation lacks, in the order of ``EXPLANATIONS``.
+        misfit: Shape (explanations, groups), capped nats, what each of ``EXPLANATIONS`` lacks.
+        uncapped_misfit: Likewise before the caps.
         looks: How many looks like this one the evidence is to hold for at once.
     """
 
     uncapped: NDArray[np.float64]
     misfit: NDArray[np.float64]
+    uncapped_misfit: NDArray[np.float64]
     looks: int = 1
 
     @property
@@ -48,8 +50,8 @@ class Joint:
         """
         counted = np.array([[v.name not in explanation.excuses for v in VIEWS] for explanation in EXPLANATIONS])
         capped, whole = (
-            self.misfit + counted.astype(np.float64) @ np.nan_to_num(nats, nan=0.0)
-            for nats in (self.by_view, self.uncapped)
+            misfit + counted.astype(np.float64) @ np.nan_to_num(nats, nan=0.0)
+            for misfit, nats in ((self.misfit, self.by_view), (self.uncapped_misfit, self.uncapped))
         )
         return np.asarray(np.minimum(capped, whole - np.log(self.looks)))
 
@@ -86,16 +88,18 @@ class Joint:
 
     def take(self, group: int) -> Joint:
         """Return the evidence of one group."""
-        return Joint(self.uncapped[:, [group]], self.misfit[:, [group]], self.looks)
+        views, capped, whole = (nats[:, [group]] for nats in (self.uncapped, self.misfit, self.uncapped_misfit))
+        return Joint(views, capped, whole, self.looks)
 
 
 def joint(groups: Groups) -> Joint:
     """Return the joint evidence of each group."""
     looks = groups.population.looks
     if len(groups) == 0:
-        return Joint(np.zeros((len(VIEWS), 0)), np.zeros((len(EXPLANATIONS), 0)), looks)
-    uncapped = np.stack([view.weighed(groups) for view in VIEWS])
-    return Joint(uncapped, np.stack([explanation.misfit(groups) for explanation in EXPLANATIONS]), looks)
+        nobody = np.zeros((len(EXPLANATIONS), 0))
+        return Joint(np.zeros((len(VIEWS), 0)), nobody, nobody, looks)
+    misfits = np.stack([explanation.misfit(groups) for explanation in EXPLANATIONS])
+    return Joint(np.stack([view.weighed(groups) for view in VIEWS]), misfits[:, 0], misfits[:, 1], looks)
 
 
 def after_growth(cores: list[Joint], grown: Joint) -> Joint:
@@ -106,7 +110,13 @@ def after_growth(cores: list[Joint], grown: Joint) -> Joint:
     What a core was not asked, its grown group is not asked either. Of two misfits the smaller counts too.
     """
     grew = np.array([view.ties for view in VIEWS])[:, None]
-    before = np.concatenate([core.uncapped for core in cores], axis=1)
-    misfit = np.concatenate([core.misfit for core in cores], axis=1)
-    uncapped = np.where(grew | np.isnan(before), np.minimum(before, grown.uncapped), grown.uncapped)
-    return replace(grown, uncapped=uncapped, misfit=np.minimum(misfit, grown.misfit))
+    before, misfit, uncapped_misfit = (
+        np.concatenate([getattr(core, name) for core in cores], axis=1)
+        for name in ("uncapped", "misfit", "uncapped_misfit")
+    )
+    return Joint(
+        np.where(grew | np.isnan(before), np.minimum(before, grown.uncapped), grown.uncapped),
+        np.minimum(misfit, grown.misfit),
+        np.minimum(uncapped_misfit, grown.uncapped_misfit),
+        grown.looks,
+    )

@@ -331,6 +331,7 @@ class FolderWatch:
                 self._campaigns[number] = KnownCampaign(known.name, known.first_flagged_us, nats)
             member = detection.partition == group
             odds = detection.candidates[group].membership.log_odds[member]
+            rose |= bool((odds > self._membership[member]).any())
             self._membership[member] = np.maximum(self._membership[member], odds)
         flagged = int((looks.flagged_at_us != NEVER).sum())
         self._tell(
