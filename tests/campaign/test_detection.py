@@ -171,5 +171,5 @@ def test_the_order_of_rows_changes_nothing(builder: ModuleType, seed: int) -> No
     assert np.array_equal(straight.partition[order], shuffled.partition)
     assert np.array_equal(straight.flagged, shuffled.flagged) and straight.flagged.any()
     # Predictors go along the rows in any order that no value decides: their evidence may differ a little.
-    assert np.abs(straight.evidence.log_e - shuffled.evidence.log_e).max() < 0.5
-    assert np.abs(straight.score[order] - shuffled.score).max() < 0.5
+    assert np.abs(straight.evidence.log_e - shuffled.evidence.log_e).max() < 1.0
+    assert np.abs(straight.score[order] - shuffled.score).max() < 1.0

@@ -29,6 +29,7 @@ NO_GROUP_NATS = -5.0  # The score of an account that is in no community at all.
 LEAVING_SHARE = 0.2  # Of a block of accounts on one value: where fewer lead out of it, it keeps to itself.
 OVERLAP_MOST = 0.3  # Of a group that earlier candidates may hold already.
 CONTENT_RESOLUTION = 3.0
+RESOLUTION_LEAST = 0.5  # Of identities: below it, two campaigns of a small log that touch would become one.
 IDENTITY_WEIGHT = 130_000.0  # Nats of ties, both ways, among 14,000 accounts of labelled traffic;
 CONTENT_WEIGHT = 4_200_000.0  # the same of texts: the resolutions go with the graph, that of texts from here on.
 FIRST_USE = [tie.name for tie in TIES].index("first_use")
@@ -106,7 +107,9 @@ def identity(population: Population) -> NDArray[np.int64]:
     accounts, strangers = len(population), expected_strangers(population.network, len(population))
     network = link(population.network.renamed(population.place), accounts, strangers=strangers)
     views = [link(view.renamed(population.place), accounts) for view in (population.payment, population.mail)]
-    return communities(together([network, *views], accounts), accounts, IDENTITY_WEIGHT)[population.place]
+    return communities(together([network, *views], accounts), accounts, IDENTITY_WEIGHT, least=RESOLUTION_LEAST)[
+        population.place
+    ]
 
 
 def content(population: Population) -> NDArray[np.int64]:
@@ -279,11 +282,16 @@ def _grown(population: Population, cores: list[Core]) -> tuple[tuple[Candidate, 
     ties = Ties(population)
     partition = np.full(len(population), -1, np.int64)
     candidates: list[Candidate] = []
-    for core in _strongest([core for core in cores if _promising(core)]):
-        _admit(ties, core, partition, candidates)
+    promising = _strongest([core for core in cores if _promising(core)])
+    for core in promising:
+        if core.graph not in DREW:
+            _admit(ties, core, partition, candidates)
     looked_again = _remainders(population, cores, partition >= 0) if candidates else []
     for core in _strongest([core for core in looked_again if core.log_e > REMAINDER_NATS]):
         _admit(ties, core, partition, candidates)
+    for core in promising:  # Last, since several campaigns and honest people who ask can be in one.
+        if core.graph in DREW:
+            _admit(ties, core, partition, candidates)
     return tuple(candidates), partition, looked_again
 
 
@@ -328,8 +336,8 @@ def _admit(ties: Ties, core: Core, partition: NDArray[np.int64], candidates: lis
     # What ties accounts without identities are habits that many share: such a group stays as it was drawn.
     membership = as_drawn(begun) if core.graph == "conduct" else grow(ties, begun)
     member = membership.member & ~taken
-    if core.graph in DREW:  # With no identity to tie it, nobody joins who does not ask, or who began at other times.
-        member &= asking(ties.population) & (membership.by_tie[FIRST_USE] > 0.0)
+    if core.graph in DREW:  # With no identity to tie it, nobody joins who does not ask and began as they did.
+        member &= asking(ties.population) & (membership.by_tie[FIRST_USE] >= TIE_NATS_LEAST / 2)
     if member.sum() >= ACCOUNTS_LEAST and 2 * member.sum() >= membership.member.sum():
         partition[member] = len(candidates)
         candidates.append(Candidate(core, membership))
