@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stillwatch.campaign.chance import expected_strangers
 from stillwatch.campaign.communities import ACCOUNTS_LEAST, communities, renumbered
 from stillwatch.campaign.joint import VIEW_NATS_LEAST, Joint, after_growth, joint
-from stillwatch.campaign.linkage import TEXT_ACCOUNTS_MOST, TEXT_TIES, link, together
+from stillwatch.campaign.linkage import TEXT_ACCOUNTS_MOST, TEXT_TIES, Links, link, together
 from stillwatch.campaign.membership import IDENTITY_TIES, TIE_NATS_LEAST, TIES, Membership, Ties, as_drawn, grow
 from stillwatch.campaign.population import Population
 from stillwatch.campaign.sharing import kept_to_themselves, rooted
@@ -29,7 +29,7 @@ NO_GROUP_NATS = -5.0  # The score of an account that is in no community at all.
 LEAVING_SHARE = 0.2  # Of a block of accounts on one value: where fewer lead out of it, it keeps to itself.
 OVERLAP_MOST = 0.3  # Of a group that earlier candidates may hold already.
 CONTENT_RESOLUTION = 3.0
-RESOLUTION_LEAST = 0.5  # Of identities: below it, two campaigns of a small log that touch would become one.
+WIDE_RESOLUTION = 0.2  # Of identities in a small log, to be drawn once more: pools that are most of it.
 IDENTITY_WEIGHT = 130_000.0  # Nats of ties, both ways, among 14,000 accounts of labelled traffic;
 CONTENT_WEIGHT = 4_200_000.0  # the same of texts: the resolutions go with the graph, that of texts from here on.
 FIRST_USE = [tie.name for tie in TIES].index("first_use")
@@ -40,6 +40,7 @@ ASKING_MOSTLY = (
     0.4  # Of an account's prompts: who does little else is drawn with others who do, whatever their settings.
 )
 ASKED_VIEWS = ("template", "coercion", "elicitation")
+LATER = ("wide", "asks", "asks alike")  # Several campaigns can be in one: grown when all others are.
 DREW = {"asks": ASKED_VIEWS, "asks alike": (*ASKED_VIEWS, "client")}  # Views that what drew a group answers already.
 
 
@@ -48,7 +49,7 @@ class Core:
     """A community as it was drawn, before it is grown.
 
     Attributes:
-        graph: What drew it: identity, content, both at once, asks, asks alike or conduct.
+        graph: What drew it: identity, content, both at once, wide, asks, asks alike or conduct.
         accounts: Shape (members,). Their rows, ascending.
         beside: The content communities where content alone did not draw it, else None.
         evidence: Of this one group.
@@ -102,14 +103,22 @@ class Detection:
     score: NDArray[np.float64]
 
 
-def identity(population: Population) -> NDArray[np.int64]:
-    """Return the communities of accounts that share cards, addresses and mail domains."""
+def identity_ties(population: Population) -> Links:
+    """Return the ties of accounts that share cards, addresses and mail domains, accounts by their place."""
     accounts, strangers = len(population), expected_strangers(population.network, len(population))
     network = link(population.network.renamed(population.place), accounts, strangers=strangers)
     views = [link(view.renamed(population.place), accounts) for view in (population.payment, population.mail)]
-    return communities(together([network, *views], accounts), accounts, IDENTITY_WEIGHT, least=RESOLUTION_LEAST)[
-        population.place
-    ]
+    return together([network, *views], accounts)
+
+
+def identity(population: Population, least: float = 1.0) -> NDArray[np.int64]:
+    """Return the communities of accounts that share cards, addresses and mail domains.
+
+    A pool that is most of a small log falls to pieces at a resolution of 1, and stays whole below it, where pools that
+    are a smaller part of it merge with others.
+    """
+    ties = population.once(identity_ties)
+    return communities(ties, len(population), IDENTITY_WEIGHT, least=least)[population.place]
 
 
 def content(population: Population) -> NDArray[np.int64]:
@@ -174,8 +183,8 @@ def _parents(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.in
 def draw(population: Population, what: NDArray[np.int64]) -> list[Core]:
     """Return all communities of ``population`` with their evidence.
 
-    By identity, by content ``what``, by both at once, by what is asked for, and by conduct where there is no identity
-    to go by.
+    By identity, by content ``what``, by both at once, by identity once more and wider, by what is asked for, and by
+    conduct where there is no identity to go by.
     """
     who = identity(population)
     cores: list[Core] = []
@@ -184,6 +193,7 @@ def draw(population: Population, what: NDArray[np.int64]) -> list[Core]:
         ("identity", who, what),
         ("content", what, None),
         ("both", meet(who, what), what),
+        ("wide", identity(population, WIDE_RESOLUTION), what),
         ("asks", asks(population), what),
         ("asks alike", asks_alike(population), what),
         ("conduct", conduct(population), what),
@@ -284,13 +294,13 @@ def _grown(population: Population, cores: list[Core]) -> tuple[tuple[Candidate, 
     candidates: list[Candidate] = []
     promising = _strongest([core for core in cores if _promising(core)])
     for core in promising:
-        if core.graph not in DREW:
+        if core.graph not in LATER:
             _admit(ties, core, partition, candidates)
     looked_again = _remainders(population, cores, partition >= 0) if candidates else []
     for core in _strongest([core for core in looked_again if core.log_e > REMAINDER_NATS]):
         _admit(ties, core, partition, candidates)
-    for core in promising:  # Last, since several campaigns and honest people who ask can be in one.
-        if core.graph in DREW:
+    for core in promising:
+        if core.graph in LATER:
             _admit(ties, core, partition, candidates)
     return tuple(candidates), partition, looked_again
 
