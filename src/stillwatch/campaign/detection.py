@@ -186,14 +186,14 @@ def draw(population: Population, what: NDArray[np.int64]) -> list[Core]:
     By identity, by content ``what``, by both at once, by identity once more and wider, by what is asked for, and by
     conduct where there is no identity to go by.
     """
-    who = identity(population)
+    who, wide = identity(population), identity(population, WIDE_RESOLUTION)
     cores: list[Core] = []
     by_identity: Joint | None = None
     families = (
         ("identity", who, what),
         ("content", what, None),
         ("both", meet(who, what), what),
-        ("wide", identity(population, WIDE_RESOLUTION), what),
+        *([] if np.array_equal(who, wide) else [("wide", wide, what)]),
         ("asks", asks(population), what),
         ("asks alike", asks_alike(population), what),
         ("conduct", conduct(population), what),
