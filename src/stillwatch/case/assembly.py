@@ -27,6 +27,7 @@ from stillwatch.case.campaign_case import (
     SharedValue,
     ViewEvidence,
 )
+from stillwatch.case.drawn import DRAWN
 from stillwatch.case.findings import findings
 from stillwatch.case.wording import plural
 from stillwatch.evidence.baseline import Habits
@@ -147,21 +148,12 @@ def _look_alike(detection: Detection, core: Core) -> LookAlike:
     views = _views(core.evidence, groups, detection.content, core.graph)
     speaking = [view.view for view in sorted(views, key=lambda view: -view.log_e) if view.log_e >= 1.0]
     best = EXPLANATIONS[int(core.evidence.against[:, 0].argmin())]
-    drawn = {
-        "identity": "who they are",
-        "content": "what they send",
-        "both": "who they are and what they send",
-        "wide": "who they are, drawn wide",
-        "asks": "asking for hardly anything but grades, hidden reasoning and training-style answers",
-        "asks alike": "asking for grades, hidden reasoning and training-style answers with the same settings",
-        "conduct": "hours without a night and settings in common",
-    }
     rows = core.accounts
     return LookAlike(
         accounts=len(rows),
         exchanges=int(population.footprints.integers("exchanges")[rows].sum()),
         log_e=core.log_e,
-        resembles=f"drawn together by {drawn[core.graph]}"
+        resembles=f"drawn together by {DRAWN[core.graph].by}"
         + (f"; {', '.join(name.replace('_', '-') for name in speaking)} spoke for a campaign" if speaking else ""),
         explanation=f"{best.name}: {best.claim}",
         evidence=views,
@@ -170,19 +162,10 @@ def _look_alike(detection: Detection, core: Core) -> LookAlike:
 
 
 def _views(evidence: Joint, groups: Groups, content: NDArray[np.int64], graph: str) -> tuple[ViewEvidence, ...]:
-    drew = {
-        "identity": {"payment", "network", "sign_up"},
-        "content": {"template", "client"},
-        "both": {"payment", "network", "sign_up", "template", "client"},
-        "wide": {"payment", "network", "sign_up"},
-        "asks": set(),
-        "asks alike": set(),
-        "conduct": set(),
-    }[graph]
     later = np.full(len(groups.population) - len(content), -1)  # Accounts that came after the look.
     said = findings(groups, np.append(content, later))
     return tuple(
-        ViewEvidence(view.name, float(log_e), said[view.name], view.name in drew)
+        ViewEvidence(view.name, float(log_e), said[view.name], view.name in DRAWN[graph].views)
         for view, log_e in zip(VIEWS, evidence.by_view[:, 0], strict=True)
         if not np.isnan(log_e)
     )

@@ -25,7 +25,7 @@ class DetectorReliability:
 class GroupReliability:
     """How often the evidence of communities drawn one way passes the levels."""
 
-    drawn: str  # "identity", "content", "both" at once, or "all".
+    drawn: str  # A name of ``case.drawn.DRAWN``, or "all".
     communities: int
     levels: tuple[Reliability, ...]
 

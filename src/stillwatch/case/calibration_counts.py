@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from stillwatch.campaign.detection import Detection
 from stillwatch.case.calibration import CONFIDENCE, LEVELS, Calibration, DetectorReliability, GroupReliability
+from stillwatch.case.drawn import DRAWN
 from stillwatch.evidence.baseline import Habits, rows_by_kind, weigh
 from stillwatch.statistics.reliability import reliability
 
@@ -39,7 +40,7 @@ def calibration(
     nats = np.array([core.log_e for core in cores]) - offset_nats
     drawn = np.array([core.graph for core in cores])
     groups = [_group("all", nats)]
-    groups += [_group(name, nats[drawn == name]) for name in ("identity", "content", "both") if (drawn == name).any()]
+    groups += [_group(name, nats[drawn == name]) for name in DRAWN if (drawn == name).any()]
     return Calibration(
         accounts_left_out=int(flagged.sum()),
         communities_left_out=len(detection.cores) - len(cores),

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from stillwatch.case.calibration import Calibration, DetectorReliability, GroupReliability
+from stillwatch.case.drawn import DRAWN
 from stillwatch.case.wording import count, percent, plural
 from stillwatch.statistics.reliability import Reliability
-
-_DRAWN = {
-    "all": "all communities",
-    "identity": "drawn by who the accounts are",
-    "content": "drawn by what they send",
-    "both": "drawn by both at once",
-}
 
 
 def what_it_is() -> str:
@@ -104,4 +98,5 @@ def kind_name(each: DetectorReliability) -> str:
 
 def drawn_name(group: GroupReliability) -> str:
     """Name what drew some communities, with how many there are."""
-    return f"{_DRAWN.get(group.drawn, group.drawn)} ({count(group.communities)})"
+    drawn = DRAWN.get(group.drawn)
+    return f"{f'drawn by {drawn.by}' if drawn else 'all communities'} ({count(group.communities)})"
