@@ -60,8 +60,8 @@ def test_agrees_with_exact_buckets(buckets: list[tuple[float, int]], requests: l
             assert charge.blocking in limits
             again = MemoryCounters()
             again._shards = [dict(shard) for shard in counters._shards]
-            assert again.charge(limits, now_us + int(charge.retry_after_s * 1e6) + 1).allowed
             assert not again.charge([charge.blocking], now_us + int(charge.retry_after_s * 1e6 * 0.9) - 10).allowed
+            assert again.charge(limits, now_us + int(charge.retry_after_s * 1e6) + 1).allowed
 
 
 @given(
@@ -112,6 +112,31 @@ def test_settling_gives_back_and_takes_more() -> None:
     assert counters.charge([limit(cost=0)], START_US).remaining == pytest.approx((-7,))
     counters.settle([limit(cost=-100)], START_US)
     assert counters.charge([limit(cost=0)], START_US).remaining == pytest.approx((5,))
+
+
+@given(
+    st.lists(st.tuples(st.integers(-900_000_000, 900_000_000), st.integers(0, 9)), max_size=40),
+    rates,
+    st.integers(1, 8),
+)
+def test_for_a_bucket_time_stands_still_and_never_goes_back(
+    requests: list[tuple[int, int]], rate: float, burst: int
+) -> None:
+    """Clocks are set back, and a replay's requests overtake each other: as if none came before the last charge."""
+    counters, ordered, charged_us = MemoryCounters(), MemoryCounters(), 0
+    for at_us, cost in requests:
+        asked = [limit(1, rate, float(burst), float(cost))]
+        charge = counters.charge(asked, START_US + at_us)
+        assert charge == ordered.charge(asked, max(charged_us, START_US + at_us))
+        if charge.allowed:
+            charged_us = max(charged_us, START_US + at_us)
+
+
+def test_a_request_that_is_overtaken_is_not_refused_for_it() -> None:
+    counters, free = MemoryCounters(), limit(rate=20.0, burst=6_000.0)
+    assert counters.charge([free], START_US + 600_000_000).allowed
+    assert counters.charge([free], START_US).remaining == pytest.approx((5_998,))
+    assert counters.charge([free], START_US + 601_000_000).remaining == pytest.approx((5_999,))
 
 
 def test_a_clock_that_steps_back_gives_nothing() -> None:
