@@ -67,7 +67,7 @@ class TestWithTorch:
         assert "--out" in said
 
     def test_curve_writes_value_forecast_and_origin(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        from stillwatch.lab.value import read_values
+        from stillwatch.store.values import read_value
 
         monkeypatch.setenv("COLUMNS", "200")
         monkeypatch.setattr("stillwatch.cli.lab._ASKED", 8)
@@ -79,12 +79,17 @@ class TestWithTorch:
         assert said["students_missing"] > 0
         said = orjson.loads(run(*arguments, "--json"))
         assert said["students_missing"] == 0 and len(said["forecasts"]) == 1
-        assert [point.exchanges for point in read_values(out / "value.json")[0].points] == [8, 16, 24]
+        value = read_value(out / "value.json")
+        assert [point.exchanges for point in value.curves[0].points] == [8, 16, 24] and value.toy
         tested = {entry["test"]: entry["outcome"] for entry in said["origin"] if entry["taught"] == "marked"}
         assert tested["radioactivity"] == tested["served_weights"] == "tested"
         told = run(*arguments)
         assert "watermark" in told and "Forecasts" in told and "radioactivity" in told
         assert "repeat the command" not in told
+
+    def test_another_pair_of_models_does_not_take_a_curves_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "models.json").write_text('{"teacher": "mine", "student": "mine"}', "utf-8")
+        assert "other models" in run("curve", "--out", str(tmp_path), code=2)
 
     @pytest.mark.parametrize("arguments", [["--task", "geometry"], ["--defence", "moat"], ["--size", "8"]])
     def test_misuse_is_explained(self, arguments: list[str], tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ import zstandard
 from typer.testing import CliRunner
 
 from stillwatch.__main__ import application
+from stillwatch.case.value import Point, Value, ValueCurve
 from stillwatch.engine import replay
 from stillwatch.exchange.duplicates import Duplicates
 from stillwatch.range.presets import preset
@@ -34,6 +35,7 @@ from stillwatch.range.simulation import Simulation, simulate
 from stillwatch.store import results
 from stillwatch.store.columns import RESULT_ACCOUNTS, RESULT_CAMPAIGNS
 from stillwatch.store.results import read_results
+from stillwatch.store.values import write_value
 
 SEED = 4
 DAYS = 6
@@ -195,6 +197,29 @@ def test_the_tables_are_as_documented_and_agree(traffic: Traffic, scanned: Run) 
         assert row["output_tokens"] == pc.sum(inside["output_tokens"]).as_py()
         models = {value["values"]: value["counts"] for value in inside["request_model"].value_counts().to_pylist()}
         assert {each["model"]: each["exchanges"] for each in row["models"]} == models
+
+
+def test_a_value_file_is_told_of_each_campaign_and_changes_nothing_else(
+    traffic: Traffic, scanned: Run, tmp_path: Path
+) -> None:
+    points = (Point(250, 0.2, 0.1, 0.3), Point(4000, 0.9, 0.8, 1.0))
+    curve = ValueCurve("sums", "passive", 5, 0.1, 0.99, points)
+    write_value(tmp_path / "value.json", Value("0.1.0", (), "built-in", "built-in", (curve,)))
+    again = run(tmp_path / "result", traffic.folder / "exchanges", "--accounts", traffic.accounts,
+                "--key-file", traffic.key, "--value", tmp_path / "value.json")  # fmt: skip
+    assert again.code == 0 and "On sums, its " in " ".join(again.out.split()) and "toy" in again.out
+    assert "On sums, its " in (again.result / "report.html").read_text("utf-8")
+    told = again.summary
+    assert told.pop("value")["toy"] and all(each.pop("worth")["said"] for each in told["campaigns"])
+    for changing in ("finished_at", "seconds"):
+        assert told.pop(changing) is not None
+    assert told == {name: held for name, held in scanned.summary.items() if name not in ("finished_at", "seconds")}
+
+
+def test_a_bad_value_file_stops_the_scan_before_it_begins(traffic: Traffic, tmp_path: Path) -> None:
+    (tmp_path / "value.json").write_text("[1]", "utf-8")
+    refused = run(tmp_path / "result", traffic.folder / "exchanges", "--value", tmp_path / "value.json")
+    assert refused.code == 2 and "is no value file" in refused.error and not refused.result.exists()
 
 
 def test_scores_rank_campaigns_above_honest_accounts(traffic: Traffic, scanned: Run) -> None:

@@ -18,7 +18,7 @@ from stillwatch.lab.configuration import MODES, Distillation
 from stillwatch.lab.curve import Cell, Plan, run, student_folder
 from stillwatch.lab.distillation import distil
 from stillwatch.lab.exchange import Exchange, read_exchanges, write_exchanges
-from stillwatch.lab.findings import judged, rows, value_plot, values
+from stillwatch.lab.findings import judged, rows
 from stillwatch.lab.harvest import asked_in_parts, joined, problem_sets
 from stillwatch.lab.models.opening import opened
 from stillwatch.lab.tasks.registry import TASKS, task_named
@@ -208,9 +208,6 @@ def test_findings_by_hand() -> None:
     parts = rows([*cells, cell(1000, 1.0, seed=3, defence="answer only", student="asking in parts")])[-1]
     assert parts.gain_cut is None and parts.quality_lost is None  # No undefended student has this seed.
     assert told[1000, "none"].usd_per_point == pytest.approx(0.8 / 75)
-    curve = values(cells)[0]
-    assert [point.exchanges for point in curve.points] == [100, 300, 1000] and curve.seeds == 2
-    assert "<svg" in value_plot([curve])
     entry = judged(cells, (100, 1000), (300,), 1)[0]
     assert entry.measured == 0.5 and 0.2 < entry.forecast.mean < 0.95
     assert judged(cells, (100, 1000), (), 1) == []

@@ -1,19 +1,18 @@
 from __future__ import annotations
 
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from stillwatch.lab.configuration import Distillation
 from stillwatch.lab.cost import Prices, cost
+from stillwatch.lab.curve import Cell
 from stillwatch.lab.figure import Axes, Series, drawn
+from stillwatch.lab.findings import value, value_plot
 from stillwatch.lab.forecast import Curve, fit, forecast
 from stillwatch.lab.harvest import Tokens
 from stillwatch.lab.interval import interval
-from stillwatch.lab.value import Point, Value, read_values, write_value
 
 SIZES = [125, 250, 500, 1000, 4000]
 
@@ -52,41 +51,25 @@ def test_intervals_against_the_exact_ones() -> None:
         interval([], 10)
 
 
-def value(*points: Point) -> Value:
-    return Value("arithmetic", "none", "passive", 5, 0.18, 0.996, points)
+def cell(student: str, exchanges: int, seed: int, accuracy: float, defence: str = "none") -> Cell:
+    usd = exchanges / 1000
+    return Cell("arithmetic", exchanges, seed, "sampled answers", defence, student, accuracy, 0.98, 0.18, 100,
+                exchanges, 20.0, usd, None)  # fmt: skip
 
 
-POINTS = (Point(100, 0.3, 0.2, 0.4), Point(1000, 0.7, 0.6, 0.8), Point(10_000, 0.68, 0.6, 0.75))
-
-
-@given(st.integers(0, 10**6), st.integers(0, 10**6))
-def test_value_grows_with_exchanges_and_lies_in_its_range(one: int, other: int) -> None:
-    held = value(*POINTS)
-    less, more = held.at(min(one, other)), held.at(max(one, other))
-    assert less.accuracy <= more.accuracy + 1e-12
-    for point in (less, more):
-        assert 0 <= point.low <= point.accuracy <= point.high <= 1
-
-
-def test_value_at_measured_sizes_between_and_beyond() -> None:
-    held = value(*POINTS)
-    assert held.at(0).accuracy == held.guess
-    assert held.at(100).accuracy == pytest.approx(0.3)
-    assert held.at(316).accuracy == pytest.approx(0.5, abs=1e-3)  # Half-way on the logarithm.
-    assert held.at(10**7).accuracy == held.at(1000).accuracy == pytest.approx(0.7)
-    with pytest.raises(ValueError, match="negative"):
-        held.at(-1)
-    with pytest.raises(ValueError, match="increasing"):
-        value(POINTS[1], POINTS[0])
-
-
-def test_value_files_are_read_back_and_others_refused(tmp_path: Path) -> None:
-    path = tmp_path / "value.json"
-    write_value(path, [value(*POINTS)])
-    assert read_values(path) == (value(*POINTS),)
-    path.write_text("[1]", "utf-8")
-    with pytest.raises(ValueError, match=r"value\.json: no value curves"):
-        read_values(path)
+def test_value_holds_students_without_a_defence_by_kind_and_size() -> None:
+    cells = [cell("passive", size, seed, 0.3 + size / 2000 + seed / 100) for size in (400, 1000) for seed in (1, 2)]
+    cells += [cell("adaptive", 1000, 1, 0.9), cell("passive", 1000, 1, 0.2, "answer only")]
+    told = value(cells, Distillation(), {"torch": "2"})
+    assert told is not None and (told.versions, told.toy) == ((("torch", "2"),), True)
+    passive, adaptive = told.curves
+    assert (passive.student, passive.seeds, passive.guess, passive.teacher_accuracy) == ("passive", 2, 0.18, 0.98)
+    assert [point.exchanges for point in passive.points] == [400, 1000]
+    assert passive.points[1].accuracy == pytest.approx(0.815)
+    assert passive.points[1].usd_per_point == pytest.approx(1.0 / 63.5)
+    assert (adaptive.student, adaptive.seeds, len(adaptive.points)) == ("adaptive", 1, 1)
+    assert value_plot(told).count("<polyline") == 1
+    assert value(cells[-1:], Distillation(), {}) is None
 
 
 def test_costs_by_hand() -> None:

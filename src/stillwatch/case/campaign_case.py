@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from stillwatch.case.calibration import Calibration
+from stillwatch.case.value import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +118,4 @@ class Scan:
     look_alikes: tuple[LookAlike, ...]
     seconds: float
     calibration: Calibration | None = None  # Whether the stated error levels hold; None where nothing was tested.
+    value: Value | None = None  # What exchanges are worth, as somebody measured it; None where no file was given.

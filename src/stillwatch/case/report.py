@@ -14,6 +14,8 @@ from stillwatch.case.campaign_case import Campaign, FlaggedAccount, Scan
 from stillwatch.case.pictures.ties import Ties, ties
 from stillwatch.case.pictures.timeline import Timeline, timeline
 from stillwatch.case.pictures.waterfall import Waterfall, waterfall
+from stillwatch.case.report_value import Worth, caveat, gain_words, worth_sentences, worths
+from stillwatch.case.value import Value
 from stillwatch.statistics.reliability import Reliability
 
 ACCOUNTS_SHOWN = 200
@@ -34,6 +36,8 @@ class Section:
     anchor: str  # Made from the campaign's place, since an id from data may hold anything.
     campaign: Campaign
     summary: str
+    worths: tuple[Worth, ...]
+    worth: str  # In sentences.
     timeline: Timeline | None
     waterfall: Waterfall
     ties: Ties | None
@@ -53,7 +57,9 @@ def render_report(scan: Scan) -> str:
         .get_template("report.html.j2")
         .render(
             scan=scan,
-            sections=[_section(place, campaign, colours) for place, campaign in enumerate(scan.campaigns, 1)],
+            sections=[
+                _section(place, campaign, colours, scan.value) for place, campaign in enumerate(scan.campaigns, 1)
+            ],
             look_alikes=[(group, waterfall(group.evidence, group.log_e)) for group in scan.look_alikes],
             say=sentences,
             calibrated=calibration_sentences,
@@ -63,6 +69,8 @@ def render_report(scan: Scan) -> str:
             shared_shown=SHARED_SHOWN,
             places_shown=PLACES_SHOWN,
             named_by_value=NAMED_BY_VALUE,
+            gain_words=gain_words,
+            value_caveat=caveat,
         )
     )
 
@@ -98,12 +106,14 @@ def view_colours(scan: Scan) -> dict[str, int]:
     return colours
 
 
-def _section(place: int, campaign: Campaign, colours: dict[str, int]) -> Section:
+def _section(place: int, campaign: Campaign, colours: dict[str, int], value: Value | None) -> Section:
     return Section(
         place=place,
         anchor=f"campaign-{place}",
         campaign=campaign,
         summary=sentences.campaign_sentences(campaign),
+        worths=worths(value, campaign),
+        worth=worth_sentences(value, campaign) if value else "",
         timeline=timeline(campaign),
         waterfall=waterfall(campaign.evidence, campaign.log_e),
         ties=ties(campaign.graph, colours),

@@ -9,7 +9,9 @@ from typing import Any
 from stillwatch.case import calibration_sentences
 from stillwatch.case.calibration import CONFIDENCE, Calibration, DetectorReliability
 from stillwatch.case.campaign_case import Campaign, LookAlike, Scan, ViewEvidence
+from stillwatch.case.report_value import value_summary, worth_summary
 from stillwatch.case.sentences import campaign_sentences, scan_sentence, top_views
+from stillwatch.case.value import Value
 from stillwatch.statistics.reliability import Reliability
 
 SCHEMA = 1  # Raised whenever a name or a meaning below changes; additions leave it as it is.
@@ -39,10 +41,10 @@ def summary(scan: Scan) -> dict[str, Any]:
         "absent_columns": [{"column": column, "cost": cost} for column, cost in scan.absent_columns],
         "false_discovery_level": number(scan.level),
         "groups_tested": scan.groups_tested,
-        "campaigns": [_campaign(campaign) for campaign in scan.campaigns],
+        "campaigns": [_campaign(campaign, scan.value) for campaign in scan.campaigns],
         "calibration": None if scan.calibration is None else _calibration(scan.calibration),
         "look_alikes": [_look_alike(group) for group in scan.look_alikes],
-    }
+    } | ({} if scan.value is None else {"value": value_summary(scan.value)})
 
 
 def instant(value: dt.datetime | None) -> str | None:
@@ -57,7 +59,7 @@ def number(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _campaign(campaign: Campaign) -> dict[str, Any]:
+def _campaign(campaign: Campaign, value: Value | None) -> dict[str, Any]:
     return {
         "campaign_id": campaign.campaign_id,
         "summary": campaign_sentences(campaign),
@@ -95,7 +97,7 @@ def _campaign(campaign: Campaign) -> dict[str, Any]:
             }
             for explanation in campaign.explanations
         ],
-    }
+    } | ({} if value is None else {"worth": worth_summary(value, campaign)})
 
 
 def _calibration(held: Calibration) -> dict[str, Any]:

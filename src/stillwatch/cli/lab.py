@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from stillwatch.lab.configuration import MODES, read_configuration
+from stillwatch.lab.configuration import BUILT_IN, MODES, read_configuration
 from stillwatch.lab.requirement import MissingFrameworkError, require
 
 if TYPE_CHECKING:
@@ -77,7 +78,11 @@ def distil(
 @application.command()
 def curve(
     out: Annotated[Path, typer.Option("--out", help="Folder of the curve; what it holds is kept.")],
-    task: Annotated[list[str] | None, typer.Option("--task", help="Repeatable. Without: all built-in tasks.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", help="Repeatable; a name or a file. Without: built-in ones.")
+    ] = None,
+    teacher: Annotated[str, typer.Option("--teacher", help="Your own: Hugging Face folder or .gguf.")] = BUILT_IN,
+    student: Annotated[str, typer.Option("--student", help="The same, trained anew for each point.")] = BUILT_IN,
     size: Annotated[list[int] | None, typer.Option("--size", help="Exchanges to fit on; repeatable.")] = None,
     held_out: Annotated[list[int] | None, typer.Option("--held-out", help="Exchanges to forecast; repeatable.")] = None,
     defence: Annotated[
@@ -96,8 +101,8 @@ def curve(
     """Draw student accuracy against exchanges, with and without each defence.
 
     Every student is kept as soon as it is trained; repeat the command to go on. The folder receives value.json
-    (accuracy as a function of exchanges, with its uncertainty), value.svg and curve.json. A watermark's students are
-    put to the tests of provenance.
+    (accuracy as a function of exchanges, with its uncertainty: `stillwatch scan --value` tells it of each campaign),
+    value.svg and curve.json. A watermark's students are put to the tests of provenance.
     """
     with _refusals():
         _frameworks(threads)
@@ -115,12 +120,12 @@ def curve(
             defence_size=defence_size if defence != ["none"] else (size or list(plain.sizes))[0],
             logprob_sizes=plain.logprob_sizes if not defence or "logprobs off" in defence else (),
             seeds=seeds,
-            base=replace(plain.base, steps=steps, test_problems=problems),
+            base=replace(plain.base, teacher=teacher, student=student, steps=steps, test_problems=problems),
         )
         with _progress(1) as progress:
             cells = run(plan, out, time.process_time, progress, 60 * minutes)
         found = [_finding(*entry) for entry in origins(plan, out, asked=_ASKED)]
-        held = written(out, plan, cells, found)
+        held = written(out, plan, cells, found, {"torch": version("torch"), "numpy": version("numpy")})
     if as_json:
         typer.echo(orjson.dumps(held | {"out": str(out)}, option=orjson.OPT_INDENT_2).decode())
         return

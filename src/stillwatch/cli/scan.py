@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from stillwatch.case.report_value import worth_lines
 from stillwatch.case.summary import summary
 from stillwatch.case.table import campaign_table, headline
+from stillwatch.case.value import Value
 from stillwatch.engine.replay import STEP_HOURS
 from stillwatch.engine.scan import Outcome, Request
 from stillwatch.engine.scan import Progress as Tell
@@ -26,6 +29,7 @@ from stillwatch.exchange.pseudonym import Pseudonyms, key_of, load_key
 from stillwatch.exchange.quarantine import Quarantine, StrictError
 from stillwatch.store.baselines import read_baseline
 from stillwatch.store.results import result_accounts, write_results
+from stillwatch.store.values import read_value
 
 REJECTED = "rejected.jsonl"
 STEPS_H = (1, 2, 3, 4, 6, 8, 12, 24)
@@ -56,6 +60,12 @@ KeyFile = Annotated[
         help="Key of the pseudonyms, made if absent; equal keys and logs give equal results.",
     ),
 ]
+ValueFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--value", help="What exchanges are worth, value.json of `stillwatch lab curve`: told of each campaign."
+    ),
+]
 Level = Annotated[
     float, typer.Option("--level", min=0.0001, max=0.5, help="False-discovery level of the list of campaigns.")
 ]
@@ -74,6 +84,7 @@ def scan(
     bans: Bans = None,
     map_file: MapFile = None,
     key_file: KeyFile = None,
+    value: ValueFile = None,
     level: Level = 0.05,
     step: Hours = STEP_HOURS,
     assume_utc: AssumeUtc = False,
@@ -84,13 +95,16 @@ def scan(
 
     Reads Parquet, JSON lines (also .gz, .zst) and CSV in any of the formats that `stillwatch columns` recognises, folds
     them into text-free footprints, and writes the campaigns with their evidence to --out. Bad rows go to
-    rejected.jsonl there. Exit code 2: a source cannot be read; 3: a bad row under --strict.
+    rejected.jsonl there. With --value, report, terminal and summary say how much each campaign's exchanges would teach
+    the students of that file, in all and before the flag; beyond the sizes measured they claim nothing. Exit code 2: a
+    source cannot be read; 3: a bad row under --strict.
 
     Example: stillwatch scan logs/2026-11/ --accounts accounts.parquet --out result
     """
     with told():
         request = requested(paths, accounts, history, baseline, bans, map_file, level, step, assume_utc)
-        outcome = scanned(request, key_file, out, strict, quiet=as_json)
+        worth = read_value(value) if value else None
+        outcome = scanned(request, key_file, out, strict, quiet=as_json, value=worth)
     show(outcome, out, as_json)
 
 
@@ -143,7 +157,14 @@ def requested(
 
 
 def scanned(
-    request: Request, key_file: Path | None, out: Path, strict: bool, *, quiet: bool, watch: Watch | None = None
+    request: Request,
+    key_file: Path | None,
+    out: Path,
+    strict: bool,
+    *,
+    quiet: bool,
+    watch: Watch | None = None,
+    value: Value | None = None,
 ) -> Outcome:
     """Scan and write the result into ``out``; a folder that was made for a scan that failed is gone again."""
     now = dt.datetime.now(dt.UTC)
@@ -153,6 +174,7 @@ def scanned(
         pseudonyms = Pseudonyms(load_key(key_of(key_file)))
         with Quarantine(out / REJECTED, strict=strict) as quarantine, reading_bar(quiet) as progress:
             outcome = run(request, pseudonyms, quarantine, now, progress, watch)
+            outcome = replace(outcome, scan=replace(outcome.scan, value=value))
             progress("writing", 0)
             write_results(out, outcome.scan, result_accounts(outcome.scan, outcome.account_id, outcome.score))
     except BaseException:
@@ -172,6 +194,8 @@ def show(outcome: Outcome, out: Path, as_json: bool) -> None:
     if outcome.scan.campaigns:
         console.print(campaign_table(outcome.scan))
     console.print(headline(outcome.scan))
+    for line in worth_lines(outcome.scan):
+        console.print(line, markup=False, highlight=False)
     console.print(f"Report: {out / 'report.html'}")
 
 

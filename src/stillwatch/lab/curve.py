@@ -13,7 +13,7 @@ from pathlib import Path
 
 import orjson
 
-from stillwatch.lab.configuration import ADAPTIVE, IN_PARTS, INFERRING, MODES, PASSIVE, Distillation
+from stillwatch.lab.configuration import ADAPTIVE, BUILT_IN, IN_PARTS, INFERRING, MODES, PASSIVE, Distillation
 from stillwatch.lab.defences.registry import DEFENCES, defence_named
 from stillwatch.lab.distillation import (
     Progress,
@@ -90,7 +90,7 @@ class Plan:
             if name == "logprobs off":
                 continue  # The text is that of no defence: it is the students without log-probabilities above.
             kinds = (PASSIVE, ADAPTIVE, *((INFERRING, IN_PARTS) if defence_named(name).hides_steps else ()))
-            for kind in kinds:
+            for kind in kinds if task_named(base.task).layout else (PASSIVE,):
                 yield replace(base, exchanges=self.defence_size, defence=name, student_kind=kind)
 
 
@@ -127,9 +127,10 @@ def run(
         seconds_most: Begin no further student after so much work; 0 sets no limit.
 
     Raises:
-        ValueError: If a file in ``out`` is not what it should be.
+        ValueError: If a file in ``out`` is not what it should be, or ``out`` is another pair of models' curve.
     """
     (out / "cells").mkdir(parents=True, exist_ok=True)
+    _claim(out, plan.base)
     begun, done = clock(), []
     wanted = list(plan.cells())
     for number, config in enumerate(wanted):
@@ -161,6 +162,17 @@ def harvest_file(out: Path, task: str, seed: int, most: int, marked: bool) -> Pa
 def teacher_folder(out: Path, task: str) -> Path:
     """Return where a curve keeps a task's built-in teacher."""
     return out / f"teacher-{_slug(task)}"
+
+
+def _claim(out: Path, base: Distillation) -> None:
+    """Write down whose curve it is, or refuse another pair's: harvests are kept by task and seed alone."""
+    path, models = out / "models.json", {"teacher": base.teacher, "student": base.student}
+    held = orjson.loads(path.read_bytes()) if path.exists() else None
+    if held not in (None, models) or (held is None and base.teacher != BUILT_IN and any((out / "cells").iterdir())):
+        raise ValueError(f"{out} holds the curve of other models; name another folder with --out")
+    if held is None:
+        with atomic_file(path) as stream:
+            stream.write(orjson.dumps(models))
 
 
 def _cell(config: Distillation, out: Path, most: int, clock: Callable[[], float], progress: Progress | None) -> Cell:

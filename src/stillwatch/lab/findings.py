@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import orjson
 
-from stillwatch.lab.configuration import IN_PARTS, MODES, PASSIVE
+from stillwatch import __version__
+from stillwatch.case.value import Point, Value, ValueCurve
+from stillwatch.lab.configuration import IN_PARTS, MODES, PASSIVE, Distillation
 from stillwatch.lab.curve import Cell, Plan
 from stillwatch.lab.figure import Axes, Series, drawn
 from stillwatch.lab.forecast import Forecast, forecast
 from stillwatch.lab.interval import Interval, interval
-from stillwatch.lab.value import Point, Value, write_value
 from stillwatch.store.atomic import atomic_file
+from stillwatch.store.values import write_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +73,34 @@ def rows(cells: Sequence[Cell]) -> list[Row]:
     return told
 
 
-def values(cells: Sequence[Cell]) -> list[Value]:
-    """Return a value curve for each task, of passive students without a defence."""
-    told = []
-    for task in dict.fromkeys(cell.task for cell in cells):
-        bare = [cell for cell in _bare(cells) if cell.task == task]
-        if not bare:
-            continue
-        points = []
-        for size in sorted({cell.exchanges for cell in bare}):
-            reached = interval([cell.accuracy for cell in bare if cell.exchanges == size], bare[0].problems)
-            points.append(Point(size, reached.mean, reached.low, reached.high))
-        seeds = len({cell.seed for cell in bare})
-        teacher = float(np.mean([cell.answers_right for cell in bare]))
-        told.append(Value(task, "none", PASSIVE, seeds, bare[0].guess, teacher, tuple(points)))
-    return told
+def value(cells: Sequence[Cell], base: Distillation, versions: Mapping[str, str]) -> Value | None:
+    """Return what exchanges are worth, one curve for each task and kind of student without a defence.
+
+    Args:
+        cells: Of one plan.
+        base: Its models.
+        versions: Of the software that trained, by name.
+
+    Returns:
+        None where no student without a defence is done.
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows(cells):
+        if (row.defence, row.mode) == ("none", MODES[0]):
+            groups.setdefault((row.task, row.student), []).append(row)
+    curves = []
+    for (task, student), same in groups.items():
+        behind = [cell for cell in cells if (cell.task, cell.defence, cell.mode) == (task, "none", MODES[0])]
+        points = tuple(
+            Point(row.exchanges, row.accuracy.mean, row.accuracy.low, row.accuracy.high, row.usd_per_point)
+            for row in sorted(same, key=lambda row: row.exchanges)
+        )
+        right = float(np.mean([cell.answers_right for cell in behind if cell.student == student]))
+        seeds = min(row.seeds for row in same)  # Of a curve that is not complete, what every point has.
+        curves.append(ValueCurve(task, student, seeds, behind[0].guess, right, points))
+    if not curves:
+        return None
+    return Value(__version__, tuple(versions.items()), base.teacher, base.student, tuple(curves))
 
 
 def judged(cells: Sequence[Cell], sizes: Sequence[int], held_out: Sequence[int], seed: int) -> list[Judged]:
@@ -111,35 +126,42 @@ def judged(cells: Sequence[Cell], sizes: Sequence[int], held_out: Sequence[int],
     return told
 
 
-def value_plot(told: Sequence[Value]) -> str:
-    """Return the value curves as SVG."""
+def value_plot(told: Value) -> str:
+    """Return the value curves of passive students, who are trained at every size, as SVG."""
     lines = [
         Series(
-            value.task,
-            tuple(float(point.exchanges) for point in value.points),
-            tuple(point.accuracy for point in value.points),
-            tuple(point.low for point in value.points),
-            tuple(point.high for point in value.points),
+            curve.task,
+            tuple(float(point.exchanges) for point in curve.points),
+            tuple(point.accuracy for point in curve.points),
+            tuple(point.low for point in curve.points),
+            tuple(point.high for point in curve.points),
         )
-        for value in told
+        for curve in told.curves
+        if curve.student == PASSIVE
     ]
     title = "What exchanges are worth: students without a defence"
     return drawn(Axes(title, "exchanges", "accuracy", 0.0, 1.0, logarithmic=True, percent=True), lines)
 
 
-def written(out: Path, plan: Plan, cells: Sequence[Cell], origins: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def written(
+    out: Path,
+    plan: Plan,
+    cells: Sequence[Cell],
+    origins: Sequence[dict[str, Any]],
+    versions: Mapping[str, str],
+) -> dict[str, Any]:
     """Write ``value.json``, ``value.svg`` and ``curve.json`` into ``out``, and return what the last of them holds."""
-    curves = values(cells)
+    worth = value(cells, plan.base, versions)
     held = {
         "rows": [asdict(row) for row in rows(cells)],
         "forecasts": [asdict(entry) for entry in judged(cells, plan.sizes, plan.held_out, 1)],
         "origin": list(origins),
         "students_missing": len(list(plan.cells())) - len(cells),
     }
-    if curves:
-        write_value(out / "value.json", curves)
+    if worth:
+        write_value(out / "value.json", worth)
         with atomic_file(out / "value.svg") as stream:
-            stream.write(value_plot(curves).encode())
+            stream.write(value_plot(worth).encode())
     with atomic_file(out / "curve.json") as stream:
         stream.write(orjson.dumps(held, option=orjson.OPT_INDENT_2) + b"\n")
     return held
