@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from stillwatch.provenance.functions.green_list import is_green
+from stillwatch.provenance.functions.green_list import is_green, last_token_seeds
 from stillwatch.provenance.functions.mersenne import shuffled_head
 
 
@@ -21,6 +23,15 @@ def test_tokens_are_green_where_the_whole_shuffle_says_so(vocabulary: int, favou
     lists = [set(shuffled_head(int(each), vocabulary, favoured).tolist()) for each in seeds]
     expected = [token in green for token, green in zip(tokens.tolist(), lists, strict=True)]
     assert is_green(seeds, tokens, vocabulary, favoured).tolist() == expected
+
+
+@given(st.integers(0, 2**63 - 1), st.lists(st.integers(0, 2**32 - 1), max_size=20))
+@example(2**63 - 1, [0, 1, 2, 2**32 - 1])
+@example(2**32 + 1, [2**32 - 1])  # The product is the modulus itself.
+@example((2**64 - 1) // 5, [5, 10])
+def test_seeds_are_products_modulo_all_ones(key: int, tokens: list[int]) -> None:
+    found = last_token_seeds(key, np.array([[7, token] for token in tokens], np.int64).reshape(-1, 2))
+    assert found.tolist() == [(key * token) % (2**64 - 1) for token in tokens]
 
 
 def test_nothing_is_asked_about_nothing() -> None:

@@ -14,11 +14,29 @@ VERSION = "transformers-5.23-cpu-mt19937"
 TABLE_SIZE = 1_000_003
 _WORDS = 624
 _U1, _U31 = np.uint32(1), np.uint32(31)
+_U64_1, _U64_32, _LOW_32 = np.uint64(1), np.uint64(32), np.uint64(0xFFFF_FFFF)
+_SPREAD = np.uint64(0x9E37_79B9_7F4A_7C15)
 
 
 @lru_cache(maxsize=8)
 def _table(key: int) -> NDArray[np.int64]:
     return shuffled_head(key, TABLE_SIZE, TABLE_SIZE)
+
+
+@compiled
+def _last_token_seeds(key: np.uint64, tokens: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return key times token modulo 2**64 - 1, for tokens below 2**32: the product's upper half added to its lower."""
+    found = np.empty(len(tokens), np.uint64)
+    upper, lower = key >> _U64_32, key & _LOW_32
+    for pair in range(len(tokens)):
+        token = np.uint64(tokens[pair])
+        middle = upper * token + ((lower * token) >> _U64_32)  # In units of 2**32.
+        low = key * token
+        total = low + (middle >> _U64_32)
+        if total < low:  # A carry is worth 1 modulo 2**64 - 1.
+            total += _U64_1
+        found[pair] = np.uint64(0) if total == ~np.uint64(0) else total
+    return found
 
 
 def last_token_seeds(key: int, contexts: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -28,11 +46,9 @@ def last_token_seeds(key: int, contexts: NDArray[np.int64]) -> NDArray[np.uint64
 
     Args:
         key: The processor's ``hashing_key``, in [0, 2**63).
-        contexts: Shape (pairs, width).
+        contexts: Shape (pairs, width), tokens from 0 and below 2**32.
     """
-    distinct, place = np.unique(contexts[:, -1], return_inverse=True)
-    seeds = np.array([(key * int(token)) % (2**64 - 1) for token in distinct], np.uint64)
-    return np.asarray(seeds[place], np.uint64)
+    return _last_token_seeds(np.uint64(key), np.ascontiguousarray(contexts[:, -1], np.int64))
 
 
 def own_token_seeds(key: int, windows: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -74,7 +90,10 @@ def _green(
             tempered_block(state, block)
             remainders(block, first, vocabulary, rests)
             for place in range(first, min(first + _WORDS, steps)):
-                other = place + rests[place - first]
+                # Places without a sign: they need no look at whether they count from the end, which takes most time.
+                other = np.uint64(place + rests[place - first])
+                if not occupied[other] | occupied[np.uint64(place)]:
+                    continue
                 if occupied[other]:
                     chosen = pair_at[other]
                     found[chosen] = True
@@ -83,7 +102,7 @@ def _green(
                 if occupied[place]:  # Whoever stood here goes to where the chosen one was.
                     moved = pair_at[place]
                     occupied[place], occupied[other] = 0, 1
-                    pair_at[other], place_of[moved] = moved, other
+                    pair_at[other], place_of[moved] = moved, np.int64(other)
         for pair in range(begin, end):
             if place_of[pair] >= 0:
                 occupied[place_of[pair]] = 0
@@ -172,6 +191,38 @@ def _green_alone(
     return found
 
 
+@compiled
+def _grouped(seeds: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs in an order that keeps equal seeds together, shape (pairs,), and where each seed's begin.
+
+    Seeds whose lower 32 bits agree draw the same list, and are one group. The last beginning is the number of pairs.
+    """
+    size = 16
+    while size < 2 * len(seeds):
+        size *= 2
+    slots, last = np.full(size, -1, np.int64), np.uint64(size - 1)  # A slot holds the number of a group.
+    held, counts = np.empty(len(seeds), np.uint64), np.zeros(len(seeds), np.int64)
+    group = np.empty(len(seeds), np.int64)
+    groups = 0
+    for pair in range(len(seeds)):
+        seed = seeds[pair] & _LOW_32
+        slot = ((seed * _SPREAD) >> _U64_32) & last
+        while slots[slot] >= 0 and held[slots[slot]] != seed:
+            slot = (slot + _U64_1) & last
+        if slots[slot] < 0:
+            slots[slot], held[groups] = groups, seed
+            groups += 1
+        group[pair] = slots[slot]
+        counts[group[pair]] += 1
+    starts = np.zeros(groups + 1, np.int64)
+    starts[1:] = np.cumsum(counts[:groups])
+    free, order = starts.copy(), np.empty(len(seeds), np.int64)
+    for pair in range(len(seeds)):
+        order[free[group[pair]]] = pair
+        free[group[pair]] += 1
+    return order, starts
+
+
 @lru_cache(maxsize=4)
 def _divisors(vocabulary: int, favoured: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]:
     left = np.arange(vocabulary, vocabulary - favoured, -1).astype(np.uint64)
@@ -198,11 +249,8 @@ def is_green(seeds: NDArray[np.uint64], tokens: NDArray[np.int64], vocabulary: i
         transformers 5.23.0 with torch 2.13.0 on a processor, ``WatermarkLogitsProcessor``; checked against vectors.
         Kirchenbauer et al., arXiv:2301.10226 and 2306.04634.
     """
-    order = np.argsort(seeds, kind="stable")
-    ranked = seeds[order]
-    fresh = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1])) if len(ranked) else np.zeros(0, np.int64)
-    starts = np.append(fresh, len(ranked)).astype(np.int64)
-    sizes = np.diff(starts)
+    order, starts = _grouped(seeds)
+    ranked, sizes = seeds[order], np.diff(starts)
     alone = np.repeat(sizes == 1, sizes)
     ordered, told = np.asarray(tokens, np.int64)[order], np.empty(len(tokens), np.bool_)
     told[alone] = _green_alone(ranked[alone], ordered[alone], vocabulary, favoured, *_divisors(vocabulary, favoured))
