@@ -125,8 +125,6 @@ def seconds(work: Callable[[], float], runs: int) -> tuple[float, float]:
 
 def measured(maker: SchemeMaker, text: NDArray[np.int64], runs: int) -> str:
     """Return one line of the table."""
-    if maker.card.id == "kgw_self_hugging_face":
-        text = text[:100_000]  # Nearly every pair has a shuffle of its own; longer texts repeat more, and are faster.
     key = cohort_key(bytes(16), "bench", "p")
     settings = Settings(width=4, vocabulary=VOCABULARY)
     scheme, numbers = maker.of(key, settings), maker.numbers(key, settings)

@@ -12,8 +12,9 @@ from stillwatch.statistics.compiled import compiled
 
 VERSION = "transformers-5.23-cpu-mt19937"
 TABLE_SIZE = 1_000_003
+_FEW = 5  # Tokens of one list up to which following each by itself is faster than all together.
 _WORDS = 624
-_U1, _U31 = np.uint32(1), np.uint32(31)
+_U31, _U32 = np.uint32(31), np.uint32(32)
 _U64_1, _U64_32, _LOW_32 = np.uint64(1), np.uint64(32), np.uint64(0xFFFF_FFFF)
 _SPREAD = np.uint64(0x9E37_79B9_7F4A_7C15)
 
@@ -134,61 +135,74 @@ def _near(
     for word in range(len(odd_inverses)):
         rest = np.uint32(block[word] - distance + np.uint32(word))
         product = np.uint32(rest * odd_inverses[word])
-        halves = halvings[word]
-        turned = np.uint32(product >> halves) | np.uint32(np.uint32(product << np.uint32(_U31 - halves)) << _U1)
+        # Both shifts modulo 32: compilers know this as one turn of a word.
+        halves = halvings[word] & _U31
+        turned = np.uint32(product >> halves) | np.uint32(product << (np.uint32(_U32 - halves) & _U31))
         near |= np.uint32(turned <= multiples_most[word])
     return bool(near != 0)
 
 
 @compiled
-def _green_alone(
+def _followed(block: NDArray[np.uint32], first: int, last: int, vocabulary: int, stands: int) -> int:
+    """Return where a token stands after a block of draws for the places from ``first``: -1 if one has chosen it."""
+    rests = np.empty(_WORDS, np.int64)
+    remainders(block, first, vocabulary, rests)
+    for place in range(first, last):
+        other = place + rests[place - first]
+        if other == stands:
+            return -1
+        if place == stands:  # Whoever stands where a choice is made goes to where the chosen one was.
+            stands = other
+    return stands
+
+
+@compiled
+def _green_few(
     seeds: NDArray[np.uint64],
     tokens: NDArray[np.int64],
+    starts: NDArray[np.int64],
     vocabulary: int,
     favoured: int,
     odd_inverses: NDArray[np.uint32],
     halvings: NDArray[np.uint32],
     multiples_most: NDArray[np.uint32],
 ) -> NDArray[np.bool_]:
-    """Follow one token through each shuffle, and look closely only at blocks of draws that may move it.
+    """Follow each token through its shuffle by itself, and look closely only at blocks of draws that may move it.
 
     A draw takes the place where the token stands if draw less distance is a multiple of the places left. For that,
     one product modulo 2**32 is enough, without a division; where a small draw wraps around, the exact look tells.
 
     Args:
+        seeds: Shape (groups,).
+        starts: Shape (groups + 1,): where each group's tokens begin.
         odd_inverses, halvings, multiples_most: Of each number of places left, from the vocabulary's size down: the
             inverse of its odd part, its factors of two, its multiples below 2**32.
 
     Source:
         Granlund & Montgomery 1994, section 9, for the test of divisibility.
     """
-    found = np.zeros(len(tokens), np.bool_)
+    stands = tokens.copy()  # -1 for those that are green.
     state, block = np.empty(_WORDS, np.uint32), np.empty(_WORDS, np.uint32)
     steps = min(favoured, vocabulary - 1)
-    for pair in range(len(tokens)):
-        stands = tokens[pair]
-        if stands >= vocabulary:
-            continue
-        seeded(state, seeds[pair])
+    for group in range(len(seeds)):
+        seeded(state, seeds[group])
         for first in range(0, steps, _WORDS):
             tempered_block(state, block)
             last = min(first + _WORDS, steps)
-            distance = np.uint32(max(stands - first, 0))
-            near = _near(block, distance, odd_inverses[first:last], halvings[first:last], multiples_most[first:last])
-            if not near and not first <= stands < last:
-                continue
-            for place in range(first, last):
-                other = place + np.int64(block[place - first] % np.uint32(vocabulary - place))
-                if other == stands:
-                    found[pair] = True
-                    break
-                if place == stands:  # Whoever stands where a choice is made goes to where the chosen one was.
-                    stands = other
-            if found[pair]:
+            left = 0
+            for pair in range(starts[group], starts[group + 1]):
+                place = stands[pair]
+                if place < 0 or place >= vocabulary:
+                    continue
+                distance = np.uint32(max(place - first, 0))
+                if first <= place < last or _near(
+                    block, distance, odd_inverses[first:last], halvings[first:last], multiples_most[first:last]
+                ):
+                    stands[pair] = _followed(block, first, last, vocabulary, place)
+                left += stands[pair] >= 0
+            if left == 0:
                 break
-        if stands < favoured:  # Only where every token is favoured, the last one included.
-            found[pair] = True
-    return found
+    return stands < favoured  # Places below are left where every token is favoured, the last one included.
 
 
 @compiled
@@ -251,11 +265,12 @@ def is_green(seeds: NDArray[np.uint64], tokens: NDArray[np.int64], vocabulary: i
     """
     order, starts = _grouped(seeds)
     ranked, sizes = seeds[order], np.diff(starts)
-    alone = np.repeat(sizes == 1, sizes)
+    few = np.repeat(sizes <= _FEW, sizes)
     ordered, told = np.asarray(tokens, np.int64)[order], np.empty(len(tokens), np.bool_)
-    told[alone] = _green_alone(ranked[alone], ordered[alone], vocabulary, favoured, *_divisors(vocabulary, favoured))
-    grouped = np.append(0, np.cumsum(sizes[sizes > 1]))
-    told[~alone] = _green(ranked[~alone], ordered[~alone], grouped, vocabulary, favoured)
+    of_few, of_many = (np.append(0, np.cumsum(sizes[chosen])) for chosen in (sizes <= _FEW, sizes > _FEW))
+    own = ranked[starts[:-1]][sizes <= _FEW]
+    told[few] = _green_few(own, ordered[few], of_few, vocabulary, favoured, *_divisors(vocabulary, favoured))
+    told[~few] = _green(ranked[~few], ordered[~few], of_many, vocabulary, favoured)
     found = np.empty(len(tokens), np.bool_)
     found[order] = told
     return found
