@@ -10,13 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stillwatch.gateway import redaction_stream
 from stillwatch.gateway.redaction import Hiding
+from stillwatch.gateway.redaction_openai import REASONING_FIELDS
 from stillwatch.gateway.redaction_stream import (
     EVENT_BYTES_MAX,
     EndlessEventError,
     EventRedactor,
     LineRedactor,
     redactor_of,
+    says_nothing_hidden,
 )
 
 BOTH = Hiding(reasoning=True, logprobs=True)
@@ -145,6 +148,53 @@ def test_any_bytes_cut_anywhere_give_the_same_output(pieces: list[bytes], cuts: 
 def test_streams_without_anything_to_hide_go_byte_for_byte(pieces: list[bytes]) -> None:
     stream = b"".join(pieces) + b"\n\n"
     assert through(stream) == stream
+
+
+SINGLE: list[Any] = [
+    chunk({"content": 'a "logprobs":null b'}),
+    chunk({"content": "a"}, logprobs=None),
+    *(chunk({"content": "a"}, **{name: value}) for name in ("logprobs", "prompt_logprobs") for value in (None, [1])),
+    *(chunk(role | {name: "x"}) for name in REASONING_FIELDS for role in ({"role": "assistant"}, {})),
+    chunk({"content": [{"type": "thinking", "text": "x"}, {"type": []}]}),
+    {"type": "content_block_start", "content_block": {"type": {}}, "delta": {"type": []}},
+    {"type": "response.content_part.added", "part": {"type": []}, "item": {"type": {}}},
+    [chunk({"reasoning": "x"})],
+    {"meta_info": {"output_token_logprobs": None}},
+    {"message": {"content": "a", "thinking": "x"}, "logprobs": None},
+]
+
+
+def spelled(document: Any, way: int) -> bytes:
+    """Write a document as servers may: compact or not, with letters as escapes, in another encoding."""
+    text = json.dumps(document, separators=(",", ":") if way % 2 else None)
+    if way == 2:
+        text = text.replace("o", "\\u006f").replace("hi", "\\u0068i")
+    return b"data: " + text.encode("utf-16-le" if way == 3 else "utf-8") + b"\n\n"
+
+
+@given(
+    st.sampled_from([documents(stream) for stream in STREAMS.values()]),
+    st.sets(st.integers(0, 14)),
+    st.lists(st.sampled_from(SINGLE), max_size=3),
+    st.integers(0, 3),
+    st.sampled_from([BOTH, Hiding(reasoning=True), Hiding(logprobs=True)]),
+)
+def test_events_that_are_not_parsed_are_those_that_parsing_leaves_alone(
+    told: list[Any], kept: set[int], more: list[Any], way: int, hiding: Hiding
+) -> None:
+    chosen = [document for k, document in enumerate(told) if k in kept]
+    stream = b"".join(spelled(document, way) for document in chosen + more)
+    quick = through(stream, hiding)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redaction_stream, "says_nothing_hidden", lambda _event: False)
+        assert through(stream, hiding) == quick
+
+
+@pytest.mark.parametrize(
+    "ends", ['"logprobs":null', '"logprobs": null,"prompt_logprobs":null', '"finish_reason":"stop"']
+)
+def test_what_most_events_say_needs_no_parsing(ends: str) -> None:
+    assert says_nothing_hidden(b'data: {"choices":[{"delta":{"content":"a\\n"},%b}]}\n\n' % ends.encode())
 
 
 def test_a_clean_stream_goes_byte_for_byte_and_at_once() -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-_BLOCKS = frozenset({"thinking", "redacted_thinking"})
-_DELTAS = frozenset({"thinking_delta", "signature_delta"})
+_BLOCKS = ("thinking", "redacted_thinking")  # No sets: what a server calls a type may be a list.
+_DELTAS = ("thinking_delta", "signature_delta")
 _OF_A_BLOCK = frozenset({"content_block_start", "content_block_delta", "content_block_stop"})
 
 

@@ -18,7 +18,7 @@ REASONING_FIELDS = (
     "thinking",
     "thinking_blocks",
 )
-_REASONING_PARTS = frozenset({"thinking", "redacted_thinking", "reasoning"})
+_REASONING_PARTS = ("thinking", "redacted_thinking", "reasoning")  # No set: what a server calls a type may be a list.
 _SAYS_NOTHING: tuple[object, ...] = (None, "", [])
 
 

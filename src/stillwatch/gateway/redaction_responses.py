@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_HIDDEN_PARTS = frozenset({"reasoning_text", "summary_text"})
+_HIDDEN_PARTS = ("reasoning_text", "summary_text")
 
 
 def is_hidden_item(item: Any) -> bool:

@@ -20,6 +20,9 @@ EVENT_BYTES_MAX = 16 << 20
 _END_OF_EVENT = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
 _END_OF_LINE = re.compile(rb"\r\n|\n|\r")
 _MARK = b"\xef\xbb\xbf"  # A byte-order mark may stand before the first event and is no part of it.
+# Without any of these an event names nothing that hiding edits or takes note of. Names can be spelled in other ways by
+# escapes of letters and by encodings with zero bytes only.
+_TELLING = (b'"type"', b'"role"', b"reasoning", b"thinking", b"meta_info", b"\\u", b"\0")
 
 
 class EndlessEventError(ValueError):
@@ -92,6 +95,7 @@ class EventRedactor:
     def __init__(self, hiding: Hiding, documents: Documents | None = None) -> None:
         """Begin before the first byte."""
         self._documents = documents or _Documents(hiding)
+        self._screens = documents is None
         self._held = bytearray()
         self._searched = 0
 
@@ -122,6 +126,8 @@ class EventRedactor:
 
     def _event(self, event: bytes, whole: bool = True) -> bytes:
         """Return an event as it goes on: unchanged, with another document, or not at all."""
+        if self._screens and whole and says_nothing_hidden(event):
+            return event
         mark = _MARK if event.startswith(_MARK) else b""
         lines = _lines(event[len(mark) :])
         data = [k for k, (line, _) in enumerate(lines) if line.startswith(b"data:") or line == b"data"]
@@ -142,6 +148,15 @@ class EventRedactor:
             (b"data: " + written(document), lines[data[-1]][1]) if k == data[0] else lines[k] for k in range(len(lines))
         ]
         return mark + b"".join(line + end for k, (line, end) in enumerate(put) if k == data[0] or k not in data)
+
+
+def says_nothing_hidden(event: bytes) -> bool:
+    """Tell of most events that go on as they are that they do, by their bytes: a tenth of what parsing one costs."""
+    for word in _TELLING:
+        if word in event:
+            return False
+    named = event.count(b"logprobs")
+    return not named or named == event.count(b'logprobs":null') + event.count(b'logprobs": null')
 
 
 def _lines(event: bytes) -> list[tuple[bytes, bytes]]:
