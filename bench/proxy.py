@@ -2,6 +2,7 @@
 
     .venv/bin/python -m bench.proxy
     .venv/bin/python -m bench.proxy --rounds 5 --seconds 6 --json FILE
+    .venv/bin/python -m bench.proxy --kind streamed --way stillwatch --way "stillwatch, traced"
 
 One mock model server in C (bench/native, compiled here by cc), which costs next to nothing, answers with 1.5 kB at
 once, or with 24 events that it writes one by one as fast as it can. It is asked over 64 connections, by wrk, directly
@@ -10,8 +11,8 @@ and through
 - nginx with nothing but ``proxy_pass``, and with our decisions kept for a second, by the example in the documentation;
 - Envoy by that example, less the filter that asks for decisions;
 - the barest proxy that granian and aiohttp make;
-- ``stillwatch serve``: as it comes (a policy in shadow whose quotas are charged, an exchange log with footprints), and
-  with reasoning hidden;
+- ``stillwatch serve``: as it comes (a policy in shadow whose quotas are charged, an exchange log with footprints), with
+  reasoning hidden, and with three spans a request, where OpenTelemetry is installed;
 - LiteLLM's proxy, if it is in .venv-litellm or in STILLWATCH_LITELLM_VENV.
 
 One worker each, taken in turns, several rounds, medians. Processor time is that of the way's own processes, the log's
@@ -37,71 +38,24 @@ import re
 import resource
 import shutil
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import numpy as np
-from bench.doors import (
-    KEPT,
-    ROOT,
-    deciding_config,
-    free_port,
-    plain_config,
-    processor_s,
-    running,
-    start_decider,
-    start_envoy,
-    start_litellm,
-    start_nginx,
-)
+from bench.doors import processor_s
+from bench.proxy_ways import API_KEY, REQUESTS, Way, compiled, ways_of
 from rich.console import Console
 from rich.table import Table
-from yarl import URL
-
-from stillwatch.exchange.pseudonym import Pseudonyms
-from stillwatch.response.ladder import Rung
-from stillwatch.response.standing import Standings, write_snapshot
 
 CONNECTIONS = 64
 TIMES_LITELLM, ADDED_P50_MS, ADDED_P99_MS = 40, 1.0, 5.0  # What is asked of the proxy.
-_KEY = bytes(range(32))
-_API_KEY = "sk-bench"
 _PATH = "/v1/chat/completions"
-_PROMPT = "Explain how a hash table grows when it is full. " * 26
-_ASKED = {"model": "mock", "temperature": 0.7, "messages": [{"role": "user", "content": _PROMPT}]}
-REQUESTS = {"whole": json.dumps(_ASKED).encode(), "streamed": json.dumps(_ASKED | {"stream": True}).encode()}
-_USAGE = {"prompt_tokens": 300, "completion_tokens": 290, "total_tokens": 590}
-_TEXT = "It makes a larger table and puts every entry into its new place. " * 18
-_HEADER = {"id": "chatcmpl-1", "created": 1_760_000_000, "model": "mock"}
-_MESSAGE = {"role": "assistant", "content": _TEXT, "reasoning_content": "I recall tables. " * 10}
-_WHOLE = {
-    **_HEADER,
-    "object": "chat.completion",
-    "choices": [{"index": 0, "message": _MESSAGE, "finish_reason": "stop"}],
-    "usage": _USAGE,
-}
-_DELTAS: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    *[({"index": 0, "delta": {"reasoning_content": "I recall tables. "}}, {}) for _ in range(6)],
-    *[({"index": 0, "delta": {"content": "It makes a larger table. "}}, {}) for _ in range(16)],
-    ({"index": 0, "delta": {}, "finish_reason": "stop"}, {"usage": _USAGE}),
-]
-_EVENTS = [
-    *({**_HEADER, "object": "chat.completion.chunk", "choices": [choice], **more} for choice, more in _DELTAS),
-]
-_ENFORCING = """
-version: 1
-name: bench
-enforce: true
-rules: [{id: standing, when: rung >= OBSERVE, then: {rung: standing}, reason: It stands there.}]
-"""
 _LUA = """
 wrk.method = "POST"
 wrk.path = "{path}"
@@ -110,110 +64,6 @@ wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Authorization"] = "Bearer {key}"
 wrk.headers["X-Bench-Account"] = "user1"
 """
-
-
-def _pieces(kind: str) -> list[bytes]:
-    """Return what the mock model server writes: the answer's header and body, or a header and chunks."""
-    if kind == "whole":
-        body = json.dumps(_WHOLE).encode()
-        return [
-            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-        ]
-    events = [b"data: " + json.dumps(event).encode() + b"\n\n" for event in _EVENTS] + [b"data: [DONE]\n\n"]
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-    return [head, *(b"%x\r\n%b\r\n" % (len(event), event) for event in events), b"0\r\n\r\n"]
-
-
-_SESSIONS: list[aiohttp.ClientSession] = []
-
-
-async def bare(scope: Any, protocol: Any) -> None:
-    """Pass a request and its answer on, with no thought for anything: what granian and aiohttp cost by themselves."""
-    if not _SESSIONS:
-        connector = aiohttp.TCPConnector(limit=0)
-        _SESSIONS.append(aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()))
-    body = await protocol()
-    left = {"host", "content-length", "connection", "transfer-encoding", "server", "date"}
-    headers = [(name, value) for name, value in scope.headers.items() if name not in left]
-    url = URL(os.environ["BENCH_UPSTREAM"] + scope.path, encoded=True)
-    async with _SESSIONS[0].request(scope.method, url, headers=headers, data=body) as response:
-        fields = [(name.lower(), value) for name, value in response.headers.items() if name.lower() not in left]
-        if "text/event-stream" not in response.content_type:
-            protocol.response_bytes(response.status, fields, await response.read())
-            return
-        transport = protocol.response_stream(response.status, fields)
-        async for chunk in response.content.iter_any():
-            await transport.send_bytes(chunk)
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A server that answers: where, and its processes.
-
-    Attributes:
-        port: Of 127.0.0.1.
-        processes: Whose time it takes, children included.
-        timed: Its delays are measured, too.
-        slow: Answers so few requests that it is loaded four times as long, and may fail at some.
-    """
-
-    port: int
-    processes: tuple[int, ...]
-    timed: bool = False
-    slow: bool = False
-
-
-def _compiled(folder: Path, name: str) -> Path:
-    built = folder / name
-    subprocess.run(
-        [str(shutil.which("cc")), "-O2", "-o", str(built), str(ROOT / "bench" / "native" / f"{name}.c")], check=True
-    )
-    return built
-
-
-def _ours(stack: ExitStack, folder: Path, upstream: int, *options: str) -> Way:
-    """Start ``stillwatch serve``."""
-    port = free_port()
-    words = [sys.executable, "-m", "stillwatch", "serve", "--upstream", f"http://127.0.0.1:{upstream}"]
-    words += ["--port", str(port), "--admin-port", "0", "--key-file", f"{folder}/key", "--log-level", "warning"]
-    process = stack.enter_context(running([*words, "--log", f"{folder}/log-{port}", *options], port, folder))
-    return Way(port, (process,), timed=not options)
-
-
-def _ways(stack: ExitStack, folder: Path) -> dict[str, Way]:
-    """Start everything and return each way by its name, the model server itself first."""
-    for kind in REQUESTS:
-        pieces = b"".join(struct.pack("<I", len(piece)) + piece for piece in _pieces(kind))
-        (folder / f"{kind}.answer").write_bytes(pieces)
-    upstream, plain, kept, barest = (free_port() for _ in range(4))
-    model = [_compiled(folder, "model_server"), upstream, folder / "whole.answer", folder / "streamed.answer"]
-    ways = {"direct": Way(upstream, (stack.enter_context(running(model, upstream, folder)),), timed=True)}
-    for name in ("nginx", "kept"):
-        (folder / name).mkdir()
-    process = start_nginx(stack, folder, "nginx", plain_config(folder / "nginx", plain, upstream), plain)
-    ways["nginx"] = Way(plain, (process,), timed=True)
-    decider, deciding = start_decider(stack, folder, 1)
-    memory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=Path(KEPT).parent)))
-    config = deciding_config(folder / "kept", kept, upstream, decider, memory / "kept")
-    ways["nginx, our decisions"] = Way(kept, (start_nginx(stack, folder, "kept", config, kept), deciding))
-    if envoy := start_envoy(stack, folder, upstream, None):
-        ways["Envoy"] = Way(envoy.port, envoy.processes)
-    granian = [sys.executable, "-m", "granian", "--interface", "rsgi", "--no-ws", "--no-log", "--port", barest]
-    more = {"PYTHONPATH": f"{ROOT}/src:{ROOT}", "BENCH_UPSTREAM": f"http://127.0.0.1:{upstream}"}
-    process = stack.enter_context(running([*granian, "bench.proxy:bare"], barest, folder, more))
-    ways["granian + aiohttp"] = Way(barest, (process,), timed=True)
-    (folder / "key").write_bytes(_KEY)
-    (folder / "hiding.yaml").write_text(_ENFORCING)
-    pseudonyms = Pseudonyms(_KEY)
-    account = pseudonyms.hash_one("account_id", f"key_{pseudonyms.hash_one('api_key', _API_KEY):016x}")
-    columns: dict[str, Any] = {"account": np.array([account], np.uint64), "rung": np.array([Rung.HIDE], np.uint8)}
-    write_snapshot(folder / "hiding.bin", Standings(columns, {}))
-    ways["stillwatch"] = _ours(stack, folder, upstream)
-    hides = ("--policy", f"{folder}/hiding.yaml", "--standings", f"{folder}/hiding.bin")
-    ways["stillwatch, hiding"] = _ours(stack, folder, upstream, *hides)
-    if litellm := start_litellm(stack, folder, upstream, None):
-        ways["LiteLLM"] = Way(litellm.port, litellm.processes, slow=True)
-    return ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +118,7 @@ def _delays_ms(sender: Path, way: Way, kind: str, rate: float, seconds: float) -
 
 
 def _ask_once(way: Way, body: bytes) -> None:
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {_API_KEY}", "X-Bench-Account": "user1"}
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {API_KEY}", "X-Bench-Account": "user1"}
     connection = http.client.HTTPConnection("127.0.0.1", way.port, timeout=60)
     with contextlib.closing(connection):
         connection.request("POST", _PATH, body, headers)
@@ -280,8 +130,8 @@ def _ask_once(way: Way, body: bytes) -> None:
 def _measured(ways: dict[str, Way], folder: Path, kind: str, rounds: int, seconds: int) -> dict[str, Any]:
     """Return loads by way, and delays at half the proxy's top rate, for one kind of answer."""
     script, sender, body = folder / f"{kind}.lua", folder / "open_loop", REQUESTS[kind]
-    script.write_text(_LUA.format(path=_PATH, body=body.decode(), key=_API_KEY))
-    head = f"POST {_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {_API_KEY}\r\nContent-Type: application/json\r\n"
+    script.write_text(_LUA.format(path=_PATH, body=body.decode(), key=API_KEY))
+    head = f"POST {_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {API_KEY}\r\nContent-Type: application/json\r\n"
     (folder / f"{kind}.request").write_bytes(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     direct = ways["direct"]
     loads: dict[str, list[Load]] = {name: [] for name in ways}
@@ -331,22 +181,30 @@ def _prefer() -> str:
     return "before whatever else runs"
 
 
-def measure(rounds: int, seconds: int) -> dict[str, Any]:
-    """Return top rates by way and kind of answer, and delays at half the proxy's top rate."""
+def measure(rounds: int, seconds: int, kinds: Sequence[str], only: Sequence[str]) -> dict[str, Any]:
+    """Return top rates by way and kind of answer, and delays at half the proxy's top rate.
+
+    Args:
+        rounds: Of all ways.
+        seconds: Of each load.
+        kinds: Of answers.
+        only: Ways, besides the model server itself and stillwatch; all if empty.
+    """
     result: dict[str, Any] = {"connections": CONNECTIONS, "rounds": rounds, "seconds": seconds, "runs": _prefer()}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stillwatch-bench-")))
-        _compiled(folder, "open_loop")
-        ways = _ways(stack, folder)
-        result["kinds"] = {kind: _measured(ways, folder, kind, rounds, seconds) for kind in REQUESTS}
+        compiled(folder, "open_loop")
+        ways = ways_of(stack, folder, {"direct", "stillwatch", *only} if only else None)
+        result["kinds"] = {kind: _measured(ways, folder, kind, rounds, seconds) for kind in kinds}
     return result
 
 
 def _rows(held: dict[str, Any]) -> Iterator[list[str]]:
-    rates, litellm = held["requests_per_s"], held["requests_per_s"].get("LiteLLM")
+    rates = held["requests_per_s"]
+    nginx, litellm = rates.get("nginx"), rates.get("LiteLLM")
     for way, rate in rates.items():
         cpu = held["cpu_us"][way]
-        row = [way, f"{rate:,.0f}", f"{rate / rates['nginx']:.2f}", f"{rate / litellm:,.1f}" if litellm else ""]
+        row = [way, f"{rate:,.0f}", f"{rate / nginx:.2f}" if nginx else "", f"{rate / litellm:,.1f}" if litellm else ""]
         row += [f"{cpu['way_us']:,.0f}", f"{cpu['model_us']:,.0f}", f"{cpu['wrk_us']:,.0f}"]
         if way in held["p50_ms"]:
             (more_p50, more_p99) = held["added_p50_p99_ms"][way]
@@ -388,6 +246,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--kind", action="append", choices=list(REQUESTS), help="of answers; both unless told")
+    parser.add_argument("--way", action="append", default=[], help="only this one, as often as needed; all unless told")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
     needed = {"wrk": "wrk", "nginx": "nginx-light", "cc": "gcc"}
@@ -395,7 +255,7 @@ def main() -> None:
     if missing:
         packages = " ".join(needed[name] for name in missing)
         sys.exit(f"bench.proxy needs {' and '.join(missing)} (Debian: apt-get install {packages})")
-    result = measure(options.rounds, options.seconds)
+    result = measure(options.rounds, options.seconds, options.kind or list(REQUESTS), options.way)
     show(result, Console(width=140))
     if options.json:
         options.json.write_text(json.dumps(result, indent=2))

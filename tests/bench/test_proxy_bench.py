@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bench.doors import free_port, running
-from bench.proxy import REQUESTS, _compiled, _pieces
+from bench.proxy_ways import REQUESTS, compiled, pieces
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 
@@ -17,20 +17,20 @@ pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no 
 def loaded(folder: Path, kind: str, answer: list[bytes]) -> subprocess.CompletedProcess[str]:
     """Send a hundred requests in half a second to a server that gives this answer to all of a kind."""
     for each in REQUESTS:
-        pieces = answer if each == kind else []
-        (folder / f"{each}.answer").write_bytes(b"".join(struct.pack("<I", len(piece)) + piece for piece in pieces))
+        told = answer if each == kind else []
+        (folder / f"{each}.answer").write_bytes(b"".join(struct.pack("<I", len(one)) + one for one in told))
     port, body = free_port(), REQUESTS[kind]
     request = folder / "request"
     request.write_bytes(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-    server = [_compiled(folder, "model_server"), port, folder / "whole.answer", folder / "streamed.answer"]
+    server = [compiled(folder, "model_server"), port, folder / "whole.answer", folder / "streamed.answer"]
     with running(server, port, folder):
-        sender = [str(_compiled(folder, "open_loop")), str(port), "4", "200", "0.5", str(request)]
+        sender = [str(compiled(folder, "open_loop")), str(port), "4", "200", "0.5", str(request)]
         return subprocess.run(sender, capture_output=True, text=True, timeout=30)
 
 
 @pytest.mark.parametrize("kind", sorted(REQUESTS))
 def test_every_request_is_answered_and_timed(tmp_path: Path, kind: str) -> None:
-    ended = loaded(tmp_path, kind, _pieces(kind))
+    ended = loaded(tmp_path, kind, pieces(kind))
     delays = [tuple(map(float, line.split())) for line in ended.stdout.splitlines()]
     assert ended.returncode == 0 and len(delays) == 100
     assert all(0 < first <= last for first, last in delays)
