@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -173,3 +174,55 @@ def test_the_order_of_rows_changes_nothing(builder: ModuleType, seed: int) -> No
     # Predictors go along the rows in any order that no value decides: their evidence may differ a little.
     assert np.abs(straight.evidence.log_e - shuffled.evidence.log_e).max() < 1.0
     assert np.abs(straight.score[order] - shuffled.score).max() < 1.0
+
+
+def small_pool(builder: ModuleType, seed: int) -> list[Any]:
+    """Four accounts behind one address that do nothing but demand hidden reasoning, day and night."""
+    draw = builder.Builder(seed)
+    members = draw.campaign(4, cards=1000, name="small")
+    address = {(builder.hashed("address", seed), 9100): 1000}
+    return [replace(m, addresses=address, mail=None, coercing_share=0.9, eliciting_share=0.9) for m in members]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_four_accounts_at_one_address_that_demand_hidden_reasoning_are_found(
+    builder: ModuleType, strangers: dict[int, list[Any]], seed: int
+) -> None:
+    pool, people = small_pool(builder, seed), strangers[seed]
+    alike = every_look_alike(builder, seed + 8000)
+    population, number = builder.population_of(people, alike, pool)
+    detection = detect(population, LEVEL)
+    found = np.flatnonzero(np.append(detection.flagged, False)[detection.partition])
+    assert np.array_equal(found, np.flatnonzero(number == 2))
+    # One firm may ask its own questions, and people who ask for other things are a household.
+    firm = [replace(account, card=builder.hashed("card", "one firm")) for account in pool]
+    home = [replace(account, coercing_share=0.0, eliciting_share=0.0) for account in pool]
+    for honest in (firm, home):
+        assert not detect(builder.population_of(people, honest)[0], LEVEL).flagged.any()
+
+
+@pytest.mark.parametrize("seed", SEEDS[:1])
+def test_a_group_that_growth_spoiled_is_told_as_it_was_drawn(
+    builder: ModuleType, strangers: dict[int, list[Any]], seed: int
+) -> None:
+    population, _ = builder.population_of(strangers[seed], builder.Builder(seed + 7000).campaign())
+    before = detect(population, LEVEL)
+    (k,) = np.flatnonzero(before.flagged)
+    core = before.candidates[k].core
+    count = len(before.candidates)
+    weak = replace(
+        before.evidence, misfit=np.zeros_like(before.evidence.misfit), uncapped=before.evidence.uncapped - 50
+    )
+    partition = np.full(len(population), -1)
+    partition[core.accounts] = k
+    stranger = int(np.setdiff1d(np.arange(len(population)), core.accounts)[0])
+    partition[stranger] = k
+    narrow, evidence = detection_module._narrowed(before.candidates, partition, weak, before.tested, LEVEL)
+    assert narrow[stranger] == -1 and (narrow[core.accounts] == k).all()
+    assert evidence.log_e[k] == pytest.approx(core.evidence.log_e[0])
+    # Where growth was good it stays; where another group took members of the core, it is not the core any more.
+    same, _ = detection_module._narrowed(before.candidates, partition, before.evidence, before.tested, LEVEL)
+    assert np.array_equal(same, partition) and count > 0
+    partition[core.accounts[0]] = -1
+    taken, _ = detection_module._narrowed(before.candidates, partition, weak, before.tested, LEVEL)
+    assert np.array_equal(taken, partition)

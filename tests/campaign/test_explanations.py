@@ -106,3 +106,27 @@ def test_without_addresses_only_who_never_sleeps_is_in_no_place(builder: ModuleT
     pool = [replace(person, addresses={}, hours=np.ones_like(person.hours)) for person in pupils]
     rested, restless = BY_NAME["one place"].misfit(builder.groups_of([], pupils, pool))[0]
     assert rested == 0 and restless == SLEEPLESS_NATS_MOST
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_strangers_behind_one_address_who_all_demand_reasoning_are_counted_each(builder: ModuleType, seed: int) -> None:
+    draw = builder.Builder(seed)
+    place = draw.at_home()
+    people = [
+        replace(person, card=None, mail=None, hours=np.full_like(person.hours, 1)) for person in draw.strangers(12)
+    ]
+    askers = [replace(person, coercing_share=0.9, addresses={place: 300}) for person in people[:4]]
+    homely = [replace(a, addresses={(k, 1): 300}) for k, a in enumerate(askers)]
+    quiet = [replace(person, addresses={place: 300}) for person in people[4:8]]
+    groups = builder.groups_of(draw.strangers(100), askers, homely, quiet)
+    for name in ("strangers", "one prompt set"):
+        behind_one, each_at_home, silent = BY_NAME[name].misfit(groups)[0]
+        assert behind_one > 5 and each_at_home == silent == 0
+    assert (
+        BY_NAME["one organisation"].misfit(groups)[0]
+        == BY_NAME["one organisation"].misfit(
+            builder.groups_of(
+                draw.strangers(100), *[[replace(a, coercing_share=0) for a in g] for g in (askers, homely, quiet)]
+            )
+        )[0]
+    ).all()

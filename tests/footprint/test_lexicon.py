@@ -58,6 +58,8 @@ HONEST = (
     "Is there a score of Bach's cello suites for the viola?",
     "Translate 'good evening, neighbours' into Danish.",
     "Write a birthday poem for my aunt, who keeps bees.",
+    "Write Anna's inner monologue at the funeral as a stream of consciousness.",
+    "Chapter 3: the detective's hidden thoughts while she waits at the station.",
     "Explain photosynthesis to a seven-year-old.",
     "Convert 350 degrees Fahrenheit to Celsius.",
     "Fix the off-by-one error in this loop: for i in range(1, n): total += items[i]",

@@ -236,11 +236,10 @@ def detect(population: Population, level: float) -> Detection:
     evidence = joint(Groups(population, partition, what))
     if candidates:
         evidence = after_growth([candidate.core.evidence for candidate in candidates], evidence)
+        partition, evidence = _narrowed(candidates, partition, evidence, len(cores), level)
     partition = _without_bystanders(population, candidates, partition, evidence)
-    log_e = np.full(max(len(cores), len(candidates)), -np.inf)
     large = np.bincount(partition[partition >= 0], minlength=len(candidates)) >= ACCOUNTS_LEAST
-    log_e[: len(candidates)] = np.where(evidence.enough_views & large, evidence.log_e, -np.inf)
-    flagged = e_benjamini_hochberg(log_e, level)[: len(candidates)] if len(log_e) else np.zeros(0, bool)
+    flagged = _discoveries(np.where(large, _told(evidence), -np.inf), len(cores), level)
     score = np.full(len(population), NO_GROUP_NATS)
     for core in cores:
         score[core.accounts] = np.maximum(score[core.accounts], min(core.log_e, UNGROWN_NATS_MOST))
@@ -252,6 +251,33 @@ def detect(population: Population, level: float) -> Detection:
     return Detection(population, candidates, partition, what, evidence, flagged, len(cores), tuple(cores), score)
 
 
+def _told(evidence: Joint) -> NDArray[np.float64]:
+    return np.where(evidence.enough_views, evidence.log_e, -np.inf)
+
+
+def _discoveries(log_e: NDArray[np.float64], cores: int, level: float) -> NDArray[np.bool_]:
+    """Return which groups are discoveries among all communities looked at and all that were grown of them."""
+    return e_benjamini_hochberg(np.append(log_e, np.full(cores, -np.inf)), level)[: len(log_e)]
+
+
+def _narrowed(
+    candidates: tuple[Candidate, ...], partition: NDArray[np.int64], evidence: Joint, cores: int, level: float
+) -> tuple[NDArray[np.int64], Joint]:
+    """Take back the growth of groups that are a discovery as they were drawn, and none as they were grown.
+
+    Of a handful of accounts one stranger more can be a fifth. Both tests are among those that the level pays for.
+    """
+    drawn = Joint.of([candidate.core.evidence for candidate in candidates])
+    whole = np.array([(partition[each.core.accounts] == k).all() for k, each in enumerate(candidates)])
+    log_e = np.append(_told(evidence), np.where(whole, _told(drawn), -np.inf))
+    as_grown, as_drawn = np.split(_discoveries(log_e, cores, level), 2)
+    back = as_drawn & ~as_grown
+    narrow = np.where((partition >= 0) & back[partition], -1, partition)
+    for k in np.flatnonzero(back):
+        narrow[candidates[k].core.accounts] = k
+    return narrow, evidence.where(back, drawn)
+
+
 def _without_bystanders(
     population: Population, candidates: tuple[Candidate, ...], partition: NDArray[np.int64], evidence: Joint
 ) -> NDArray[np.int64]:
@@ -260,7 +286,8 @@ def _without_bystanders(
     A firm's fleet or a few researchers with a test set may send what the group sends, and be tied to each other. A
     member stays if its cards or addresses speak for it, if they tie it to a piece of the group that the core makes up,
     and if it is not in a block that keeps to itself, as an office does that met the group by accident. Where the group
-    shares no addresses but is of one hand in time, what they send is enough.
+    shares no addresses but is of one hand in time, what they send is enough. Where the group is hardly more than one
+    block, there is nobody that the block stands beside.
     """
     if population.network.empty:
         return partition
@@ -277,6 +304,7 @@ def _without_bystanders(
     led = rooted(core, partition, shared_values)
     closed = kept_to_themselves(len(population), shared_values, ACCOUNTS_LEAST, LEAVING_SHARE)
     inside = np.flatnonzero(partition >= 0)
+    closed[inside] &= ~groups.one_unit[partition[inside]]
     out = asked[partition[inside]] & ~(led & tied & ~closed)[inside]
     kept = partition.copy()
     kept[inside[out]] = -1

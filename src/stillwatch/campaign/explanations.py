@@ -11,7 +11,8 @@ from scipy.special import gammaln
 
 from stillwatch.campaign.population import Incidence, Population
 from stillwatch.campaign.sharing import Shared, hubs, shared
-from stillwatch.campaign.view import Groups
+from stillwatch.campaign.view import PLACE_SHARE, Groups
+from stillwatch.campaign.views import coercion
 
 MISFIT_NATS_MOST = 30.0
 SLEEPLESS_NATS_MOST = 8.0
@@ -70,7 +71,7 @@ def _place(groups: Groups) -> NDArray[np.float64]:
     if groups.population.network.empty:
         return np.zeros(len(groups))
     rows = shared(groups.population.once(_main_addresses), groups.partition)
-    return _lacking(_on_hub(groups, rows), groups.sizes, 0.8)
+    return _lacking(_on_hub(groups, rows), groups.sizes, PLACE_SHARE)
 
 
 def _main_addresses(population: Population) -> Incidence:
@@ -96,35 +97,61 @@ def _application(groups: Groups) -> NDArray[np.float64]:
     return _lacking(_on_hub(groups, shared(groups.population.system, groups.partition)), groups.sizes, 0.9)
 
 
+def _apart(groups: Groups) -> NDArray[np.float64]:
+    """Return what is left unsaid where a group is hardly more than one unit.
+
+    Nearly all members of such a group are colleagues or a class, and count once. Who says that they are strangers has
+    to count each by itself. Where a unit is but a part of the group, the members in it may be colleagues all the same.
+    """
+    one = groups.one_unit
+    if not one.any() or coercion.view.name in groups.population.without:
+        return np.zeros(len(groups))
+    more = np.nan_to_num(coercion.weigh_apart(groups) - coercion.weigh(groups), nan=0.0)
+    return np.where(one, np.maximum(more, 0.0), 0.0)
+
+
 EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation(
         "strangers",
         "The accounts have nothing to do with each other; what they share they share by chance.",
         frozenset(),
+        ((coercion.view.cap_nats, _apart),),
     ),
     Explanation(
         "one prompt set",
         "Independent people use one public test set, course or list of prompts.",
         frozenset({"elicitation", "topic"}),
+        ((coercion.view.cap_nats, _apart),),
     ),
     Explanation(
         "one organisation",
         "One firm, agency or household: a card, an organisation or a mail domain of its own covers nine in ten.",
         frozenset(
-            {"network", "timing", "sign_up", "client", "template", "failover", "pivot", "topic", "complementarity"}
+            {
+                "network",
+                "timing",
+                "round_the_clock",
+                "sign_up",
+                "client",
+                "template",
+                "failover",
+                "pivot",
+                "topic",
+                "complementarity",
+            }
         ),
         ((MISFIT_NATS_MOST, _organisation),),
     ),
     Explanation(
         "one place",
         "A class, an office, an event: eight in ten sent most from one address, and slept.",
-        frozenset({"timing", "sign_up", "client", "template", "pivot", "topic", "complementarity"}),
+        frozenset({"timing", "round_the_clock", "sign_up", "client", "template", "pivot", "topic", "complementarity"}),
         ((MISFIT_NATS_MOST, _place), (SLEEPLESS_NATS_MOST, _sleepless)),
     ),
     Explanation(
         "one application",
         "Users of one application: nine in ten carry its system instructions.",
-        frozenset({"client", "template", "pivot", "topic", "complementarity"}),
-        ((MISFIT_NATS_MOST, _application),),
+        frozenset({"round_the_clock", "client", "template", "pivot", "topic", "complementarity"}),
+        ((MISFIT_NATS_MOST, _application), (coercion.view.cap_nats, _apart)),
     ),
 )

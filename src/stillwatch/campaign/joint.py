@@ -46,14 +46,22 @@ class Joint:
         Two doubts are paid for apart. That chance made the evidence: each look is a new chance, so the logarithm of
         their number is taken off the whole of it, as the mean of all looks' e-values is an e-value still. That a claim
         is wrong, and honest groups break it: this is what caps are for, and looking twice makes it no likelier. The
-        smaller of the two counts.
+        smaller of the two counts. Views whose claim is of all that a unit ever does pay for no looks: half of the
+        level is for what they say alone.
         """
         counted = np.array([[v.name not in explanation.excuses for v in VIEWS] for explanation in EXPLANATIONS])
-        capped, whole = (
-            misfit + counted.astype(np.float64) @ np.nan_to_num(nats, nan=0.0)
-            for misfit, nats in ((self.misfit, self.by_view), (self.uncapped_misfit, self.uncapped))
+        ever = counted & np.array([v.ever for v in VIEWS])
+        capped, whole, lasting = (
+            misfit + held.astype(np.float64) @ np.nan_to_num(nats, nan=0.0)
+            for misfit, held, nats in (
+                (self.misfit, counted, self.by_view),
+                (self.uncapped_misfit, counted, self.uncapped),
+                (0.0, ever, self.uncapped),
+            )
         )
-        return np.asarray(np.minimum(capped, whole - np.log(self.looks)))
+        if self.looks > 1:
+            whole = np.logaddexp(whole - np.log(self.looks), lasting) - np.log(2)
+        return np.asarray(np.minimum(capped, whole))
 
     @property
     def log_e(self) -> NDArray[np.float64]:
@@ -67,9 +75,10 @@ class Joint:
     @property
     def enough_views(self) -> NDArray[np.bool_]:
         """Whether at least two views, one of them strong, have something to say."""
-        says = np.nan_to_num(self.by_view, nan=0.0) >= VIEW_NATS_LEAST
-        strong = np.array([view.strong for view in VIEWS])
-        return np.asarray((says.sum(axis=0) >= 2) & says[strong].any(axis=0))
+        nats = np.nan_to_num(self.by_view, nan=0.0)
+        says = nats >= VIEW_NATS_LEAST
+        strong = says & (nats >= np.array([0.0 if view.strong else view.strong_nats for view in VIEWS])[:, None])
+        return np.asarray((says.sum(axis=0) >= 2) & strong.any(axis=0))
 
     def with_view(self, name: str, other: Joint, groups: NDArray[np.int64]) -> Joint:
         """Return the evidence with one view's taken from ``groups`` of another.
@@ -85,6 +94,23 @@ class Joint:
         """Return the evidence without some views, as where their data drew the groups."""
         drew = np.array([view.name in names for view in VIEWS])
         return replace(self, uncapped=np.where(drew[:, None], np.nan, self.uncapped))
+
+    @classmethod
+    def of(cls, parts: list[Joint]) -> Joint:
+        """Return the evidence of all groups of one or more parts of one look, side by side."""
+        views, capped, whole = (
+            np.concatenate([getattr(part, name) for part in parts], axis=1)
+            for name in ("uncapped", "misfit", "uncapped_misfit")
+        )
+        return cls(views, capped, whole, parts[0].looks)
+
+    def where(self, groups: NDArray[np.bool_], other: Joint) -> Joint:
+        """Return the evidence with that of ``groups`` taken from ``other``, which has as many."""
+        views, capped, whole = (
+            np.where(groups, getattr(other, name), getattr(self, name))
+            for name in ("uncapped", "misfit", "uncapped_misfit")
+        )
+        return Joint(views, capped, whole, self.looks)
 
     def take(self, group: int) -> Joint:
         """Return the evidence of one group."""
@@ -110,13 +136,10 @@ def after_growth(cores: list[Joint], grown: Joint) -> Joint:
     What a core was not asked, its grown group is not asked either. Of two misfits the smaller counts too.
     """
     grew = np.array([view.ties for view in VIEWS])[:, None]
-    before, misfit, uncapped_misfit = (
-        np.concatenate([getattr(core, name) for core in cores], axis=1)
-        for name in ("uncapped", "misfit", "uncapped_misfit")
-    )
+    before = Joint.of(cores)
     return Joint(
-        np.where(grew | np.isnan(before), np.minimum(before, grown.uncapped), grown.uncapped),
-        np.minimum(misfit, grown.misfit),
-        np.minimum(uncapped_misfit, grown.uncapped_misfit),
+        np.where(grew | np.isnan(before.uncapped), np.minimum(before.uncapped, grown.uncapped), grown.uncapped),
+        np.minimum(before.misfit, grown.misfit),
+        np.minimum(before.uncapped_misfit, grown.uncapped_misfit),
         grown.looks,
     )

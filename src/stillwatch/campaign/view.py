@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from stillwatch.campaign.population import Population
 from stillwatch.campaign.sharing import Shared, hubs, members, shared
 from stillwatch.statistics.compiled import compiled
+
+PLACE_SHARE = 0.8  # Of a group's members that sent most from one address, at least, where it is a place.
 
 
 class Groups:
@@ -53,21 +56,42 @@ class Groups:
 
         What one firm, one school or one household has in common counts once, however many accounts it has.
         """
+        return self._unit[0]
+
+    @cached_property
+    def met(self) -> NDArray[np.bool_]:
+        """Whether it is only an address that makes each account one of its unit, and no card or firm."""
+        return self._unit[1]
+
+    @cached_property
+    def _unit(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         unit = np.arange(len(self.population), dtype=np.int64)
         first = len(unit)
+        met = np.zeros(len(unit), np.bool_)
         population = self.population
-        for rows, label in (
-            (self.network, population.network.label),
-            (self.own_mail, population.mail.label),
-            (self.payment, population.payment.label),
+        for rows, label, place in (
+            (self.network, population.network.label, True),
+            (self.own_mail, population.mail.label, False),
+            (self.payment, population.payment.label, False),
         ):
             # Of values with as many holders the label decides: codes depend on the order of the accounts.
             order = np.lexsort((label[rows.value], rows.holders, rows.account))
             last = np.append(rows.account[order][1:] != rows.account[order][:-1], True)[: len(order)]
             widest = order[last]
             unit[rows.account[widest]] = first + rows.pair[widest]
+            met[rows.account[widest]] = place
             first += len(rows.pair)
-        return unit
+        met[shared(population.organization, self.partition).account] = False
+        return unit, met
+
+    @cached_property
+    def one_unit(self) -> NDArray[np.bool_]:
+        """Whether nearly all members of each group are of one unit."""
+        inside = np.flatnonzero(self.partition >= 0)
+        member, together = np.unique(self.unit[inside], return_inverse=True)
+        largest = np.zeros(len(self), np.int64)
+        np.maximum.at(largest, self.partition[inside], np.bincount(together, minlength=len(member))[together])
+        return np.asarray(largest >= PLACE_SHARE * self.sizes)
 
     @cached_property
     def own_mail(self) -> Shared:
@@ -147,6 +171,8 @@ class View:
         strong: Whether one of the two views that a flag rests on is to be such a one.
         ties: Whether accounts join a group by this view.
         weigh: Returns each group's log-evidence in nats, NaN for no data, before the cap.
+        ever: Whether the claim is of all that a unit ever does, so that to look again is no new chance of breaking it.
+        strong_nats: From here on the view is a strong one too.
     """
 
     name: str
@@ -157,6 +183,8 @@ class View:
     strong: bool
     ties: bool
     weigh: Callable[[Groups], NDArray[np.float64]]
+    ever: bool = False
+    strong_nats: float = math.inf
 
     def weighed(self, groups: Groups) -> NDArray[np.float64]:
         """Return each group's evidence, uncapped, for a campaign that keeps this habit half of the time; NaN: no data.

@@ -1,8 +1,9 @@
 """Phrases that ask a model for what a student model is trained on, and the table that finds them.
 
 A prompt elicits when the points of its phrases in one category reach two. A phrase that people use for its own sake
-("score", "verbatim") earns one point, so that it takes company to count; a phrase that hardly ever stands in an
-honest question earns two. Phrases are sequences of one to four words, lower-case, each run of digits read as 0.
+("score", "verbatim", a novel's "inner monologue") earns one point, so that it takes company to count; a phrase that
+hardly ever stands in an honest question earns two. Phrases are sequences of one to four words, lower-case, each run of
+digits read as 0.
 
 Source: the categories are those that providers and the Frontier Model Forum name in 2026 (reasoning exfiltration and
 coercion; critiquing and autograding; generation of training data). The phrases are ours: an operator who reads them
@@ -18,7 +19,7 @@ POINTS_NEEDED: Final = 2
 
 PHRASES: Final[dict[str, dict[int, str]]] = {
     "coercion": {
-        2: """hidden reasoning|hidden thoughts|inner monologue|reasoning trace|reasoning traces|raw reasoning|
+        2: """hidden reasoning|reasoning trace|reasoning traces|raw reasoning|
             raw chain of thought|think tags|thinking tags|thinking block|reasoning verbatim|thinking verbatim|
             thoughts verbatim|not be summarised|not be summarized|not summarise your|not summarize your|
             without summarising your|without summarizing your|unsummarised reasoning|unsummarized reasoning|
@@ -26,15 +27,16 @@ PHRASES: Final[dict[str, dict[int, str]]] = {
             language of your reasoning|reasoning you write must|reveal your reasoning|repeat your reasoning|
             dump your reasoning|print your reasoning|output your reasoning|exact reasoning tokens|
             scratchpad verbatim|
-            internal monologue|private reasoning|private thoughts|raw thinking|raw thoughts|unfiltered thoughts|
-            unfiltered reasoning|every thought|reconstruct your reasoning|reconstruct the reasoning|reasoning tokens|
-            thinking tokens|stream of consciousness|reveal your thinking|expose your reasoning|hidden chain of thought|
-            chain of thought verbatim|entire reasoning|full scratchpad|whole scratchpad|thinking process verbatim""",
+            private reasoning|raw thinking|unfiltered reasoning|reconstruct your reasoning|
+            reconstruct the reasoning|reasoning tokens|thinking tokens|reveal your thinking|expose your reasoning|
+            hidden chain of thought|chain of thought verbatim|entire reasoning|full scratchpad|whole scratchpad|
+            thinking process verbatim""",
         1: """verbatim|unabridged|omit nothing|leave nothing out|word for word|do not summarise|do not summarize|
             your thinking|your reasoning|internal reasoning|complete reasoning|full reasoning|complete hidden|
             same language as|articulate|scratchpad|before you reply|reasoning behind|in full|your thoughts|
             step after step|think tag|inside think|unfiltered|dead ends|not shortened|
-            leaving nothing out|without any summary|do not condense|internal thoughts|thinking process""",
+            leaving nothing out|without any summary|do not condense|internal thoughts|thinking process|
+            inner monologue|internal monologue|every thought|hidden thoughts|private thoughts|raw thoughts""",
     },
     "reasoning": {
         2: """step by step|chain of thought|show your work|show your working|show all your|every step of|
