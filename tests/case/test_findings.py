@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -87,6 +88,15 @@ def test_a_group_that_shares_nothing_is_told_so(builder: ModuleType) -> None:
     assert "none that other accounts send too" in said["template"]
 
 
+def test_whom_only_an_address_joins_and_who_never_sleeps_is_counted(builder: ModuleType) -> None:
+    draw = builder.Builder(SEED)
+    place, never = draw.at_home(), np.full(builder.DAYS * 24, 2)
+    people = [replace(a, card=None, mail=None, addresses={place: 9}) for a in draw.strangers(5)]
+    people[:3] = [replace(a, hours=never) for a in people[:3]]
+    said = findings(builder.groups_of(draw.strangers(60), people), np.full(65, -1))
+    assert said["round_the_clock"].startswith("3 of 5 accounts that only an address joins to others never sleep")
+
+
 def test_where_the_logs_lack_a_thing_the_sentence_says_so() -> None:
     bare = blank(pa.array([f"account {k}" for k in range(6)], pa.large_string()), 0)
     bare.arrays["exchanges"][:] = 5
@@ -95,6 +105,7 @@ def test_where_the_logs_lack_a_thing_the_sentence_says_so() -> None:
     said = findings(Groups(Population(bare), np.array([0, 0, 0, -1, -1, -1])), np.full(6, -1))
     assert said["payment"] == "The logs name no cards." and said["network"] == "The logs name no addresses."
     assert said["timing"] == "There are no whole days of data."
+    assert said["round_the_clock"] == "The logs name no addresses."
     assert said["client"] == "The logs name neither clients nor settings."
     assert said["elicitation"] == "The logs hold no prompts."
     assert "no model" in said["pivot"] and "none" in said["template"]

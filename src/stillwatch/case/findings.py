@@ -12,6 +12,7 @@ from stillwatch.campaign.view import Groups
 from stillwatch.campaign.views.complementarity import overlap
 from stillwatch.campaign.views.failover import moves
 from stillwatch.campaign.views.pivot import releases
+from stillwatch.campaign.views.round_the_clock import EXCHANGES_LEAST, never_sleep
 from stillwatch.campaign.views.topic import directions
 from stillwatch.footprint.footprints import DAY_US
 
@@ -28,6 +29,7 @@ def findings(groups: Groups, content: NDArray[np.int64]) -> dict[str, str]:
         "network": lambda: _sharing(groups, groups.population.network, "addresses"),
         "template": lambda: _template(groups, content),
         "timing": lambda: _timing(groups),
+        "round_the_clock": lambda: _round_the_clock(groups),
         "sign_up": lambda: _sign_up(groups),
         "client": lambda: _client(groups),
         "failover": lambda: _failover(groups),
@@ -73,6 +75,17 @@ def _timing(groups: Groups) -> str:
     return (
         f"Neighbouring hours of the whole group differ {index:.2g} times as much as independent arrivals would "
         f"(squared; 1 is chance), at {hours[hours > 0].mean():,.0f} exchanges an hour."
+    )
+
+
+def _round_the_clock(groups: Groups) -> str:
+    if groups.population.network.empty:
+        return "The logs name no addresses."
+    inside = groups.partition == 0
+    met, awake = groups.met[inside], groups.population.once(never_sleep)[inside]
+    return (
+        f"{int((met & awake).sum()):,} of {int(met.sum()):,} accounts that only an address joins to others never sleep, "
+        f"at {EXCHANGES_LEAST} exchanges or more."
     )
 
 

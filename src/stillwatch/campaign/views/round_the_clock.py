@@ -22,7 +22,7 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
         return np.full(len(groups), np.nan)
     inside = np.flatnonzero(groups.partition >= 0)
     _, place = np.unique(groups.unit[inside], return_inverse=True)
-    crowds = np.bincount(place, groups.population.once(_awake)[inside] & groups.met[inside])
+    crowds = np.bincount(place, groups.population.once(never_sleep)[inside] & groups.met[inside])
     marked = (crowds >= ACCOUNTS_LEAST) & (2 * crowds >= np.bincount(place))
     step = np.where(
         marked, np.log(CAMPAIGN_SHARE / BENIGN_SHARE_MOST), np.log((1 - CAMPAIGN_SHARE) / (1 - BENIGN_SHARE_MOST))
@@ -32,9 +32,11 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
     return np.asarray(np.bincount(group, step, minlength=len(groups)), np.float64)
 
 
-def _awake(population: Population) -> NDArray[np.bool_]:
+def never_sleep(population: Population) -> NDArray[np.bool_]:
+    """Return the accounts that work without a night, at exchanges enough to tell."""
     nats = np.nan_to_num(sleepless.detector(population.footprints).log_e, nan=0.0)
-    return np.asarray((nats >= SLEEPLESS_NATS_LEAST) & (population.footprints.integers("exchanges") >= EXCHANGES_LEAST))
+    many = population.footprints.integers("exchanges") >= EXCHANGES_LEAST
+    return np.asarray((nats >= SLEEPLESS_NATS_LEAST) & many)
 
 
 view = View(
