@@ -3,7 +3,7 @@
     .venv/bin/python -m bench.ablation DIR [DIR …] [--json FILE]
 
 The traffic is folded once; then every look of a scan is taken anew with the view's evidence, and the ties that its data
-make, left out. "prompts" leaves out all that is read from texts, which is a log of metadata. The truth is read by the
+make, left out. Sleepless addresses go with the network and with the timing. "prompts" leaves out all that is read from texts, which is a log of metadata. The truth is read by the
 score alone.
 """
 
@@ -37,9 +37,9 @@ LEVEL = 0.05
 REMOVALS: tuple[tuple[str, frozenset[str]], ...] = (
     ("nothing", frozenset()),
     ("payment", frozenset({"payment"})),
-    ("network", frozenset({"network"})),
+    ("network", frozenset({"network", "round_the_clock"})),
     ("template", frozenset({"template"})),
-    ("timing", frozenset({"timing"})),
+    ("timing", frozenset({"timing", "round_the_clock"})),
     ("prompts", frozenset({"template", "topic", "complementarity", "coercion", "elicitation"})),
 )
 

@@ -84,8 +84,8 @@ def _round_the_clock(groups: Groups) -> str:
     inside = groups.partition == 0
     met, awake = groups.met[inside], groups.population.once(never_sleep)[inside]
     return (
-        f"{int((met & awake).sum()):,} of {int(met.sum()):,} accounts that only an address joins to others never sleep, "
-        f"at {EXCHANGES_LEAST} exchanges or more."
+        f"{int((met & awake).sum()):,} of {int(met.sum()):,} accounts that only an address joins to others "
+        f"never sleep, at {EXCHANGES_LEAST} exchanges or more."
     )
 
 
