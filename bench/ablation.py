@@ -3,8 +3,8 @@
     .venv/bin/python -m bench.ablation DIR [DIR …] [--json FILE]
 
 The traffic is folded once; then every look of a scan is taken anew with the view's evidence, and the ties that its data
-make, left out. Sleepless addresses go with the network and with the timing. "prompts" leaves out all that is read from texts, which is a log of metadata. The truth is read by the
-score alone.
+make, left out. Sleepless addresses go with the network and with the timing. "prompts" leaves out all that is read from
+texts, which is a log of metadata. The truth is read by the score alone.
 """
 
 from __future__ import annotations
