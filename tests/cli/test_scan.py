@@ -462,7 +462,10 @@ def test_bad_rows_are_set_aside_and_good_ones_used(traffic: Traffic, scanned: Ru
     by_reason = {each["reason"]: each["rows"] for each in mixed.summary["rejected_by_reason"]}
     assert sum(by_reason.values()) == len(mixed.rejected) and set(by_reason) == {r["reason"] for r in mixed.rejected}
     assert mixed.summary["exchanges"] == traffic.exchanges.num_rows + good + saved
-    assert mixed.groups == scanned.groups
+    # One account more beside them may move the edge of a campaign, and nothing else.
+    assert len(mixed.groups) == len(scanned.groups) > 0
+    for group in scanned.groups:
+        assert max(len(group & other) / len(group | other) for other in mixed.groups) >= 0.95
     assert f"{len(mixed.rejected)} rows could not be used" in mixed.out
 
 
