@@ -40,7 +40,7 @@ test: services
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lab: setup
 	sh scripts/lab.sh $(VENV)

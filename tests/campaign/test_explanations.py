@@ -130,3 +130,17 @@ def test_strangers_behind_one_address_who_all_demand_reasoning_are_counted_each(
             )
         )[0]
     ).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_large_firm_is_one_organisation_and_a_pool_on_a_mail_provider_is_not(builder: ModuleType, seed: int) -> None:
+    draw = builder.Builder(seed)
+    firm = [replace(account, card=None) for account in draw.fleet(size=60)]
+    everyone = draw.strangers(400)
+    domains = [person.mail for person in everyone]
+    widest = max(set(domains), key=domains.count)
+    pool = [replace(account, card=None, mail=widest) for account in draw.campaign(60)]
+    groups = builder.groups_of(everyone, firm, pool)
+    assert groups.population.popular < 60 <= domains.count(widest)  # Both domains look like a provider's by number.
+    large, hired = BY_NAME["one organisation"].misfit(groups)[0]
+    assert large == 0 and hired > 10

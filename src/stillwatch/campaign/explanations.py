@@ -62,7 +62,7 @@ def _on_hub(groups: Groups, rows: Shared) -> NDArray[np.int64]:
 
 def _organisation(groups: Groups) -> NDArray[np.float64]:
     on_file = shared(groups.population.organization, groups.partition)
-    hub = np.max([_on_hub(groups, rows) for rows in (groups.payment, groups.own_mail, on_file)], axis=0)
+    hub = np.max([_on_hub(groups, rows) for rows in (groups.payment, groups.firm_mail, on_file)], axis=0)
     return _lacking(hub, groups.sizes, 0.9)
 
 

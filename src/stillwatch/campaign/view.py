@@ -101,6 +101,17 @@ class Groups:
         return rows.keep(mail.frequency[rows.value] <= self.population.popular)
 
     @cached_property
+    def firm_mail(self) -> Shared:
+        """Mail domains that members share and that may be one firm's, however large it is.
+
+        A domain that many have is a provider's, unless nearly all who have it are of the group.
+        """
+        mail = self.population.mail
+        rows = shared(mail, self.partition)
+        there = mail.frequency[rows.value]
+        return rows.keep((there <= self.population.popular) | (rows.holders >= PLACE_SHARE * there))
+
+    @cached_property
     def hours(self) -> NDArray[np.int64]:
         """Exchanges of each group in each hour, shape (groups, whole days * 24)."""
         out = np.zeros((len(self), self._whole_days), np.int64)
