@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,3 +145,18 @@ def test_a_large_firm_is_one_organisation_and_a_pool_on_a_mail_provider_is_not(b
     assert groups.population.popular < 60 <= domains.count(widest)  # Both domains look like a provider's by number.
     large, hired = BY_NAME["one organisation"].misfit(groups)[0]
     assert large == 0 and hired > 10
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_where_nobody_is_named_one_harness_may_be_one_firms(builder: ModuleType, seed: int) -> None:
+    draw = builder.Builder(seed)
+
+    def nameless(accounts: list[Any]) -> list[Any]:
+        return [replace(account, card=None, mail=None, organization=None) for account in accounts]
+
+    everyone, fleet, pool = draw.strangers(100), draw.fleet(), draw.campaign(40)
+    of = BY_NAME["one organisation"]
+    firm, hired = of.misfit(builder.groups_of(nameless(everyone), nameless(fleet), nameless(pool)))[0]
+    assert firm == 0 and hired > 10
+    # Where others are named, who is not is no firm for its harness alone.
+    assert of.misfit(builder.groups_of(everyone, nameless(fleet)))[0][0] > 10

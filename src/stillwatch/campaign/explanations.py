@@ -61,8 +61,13 @@ def _on_hub(groups: Groups, rows: Shared) -> NDArray[np.int64]:
 
 
 def _organisation(groups: Groups) -> NDArray[np.float64]:
-    on_file = shared(groups.population.organization, groups.partition)
-    hub = np.max([_on_hub(groups, rows) for rows in (groups.payment, groups.firm_mail, on_file)], axis=0)
+    """Return what one firm lacks. Where the logs name no firm, one harness, by its instructions, may be a firm's."""
+    population = groups.population
+    on_file = shared(population.organization, groups.partition)
+    ways = [groups.payment, groups.firm_mail, on_file]
+    if population.payment.empty and population.mail.empty and population.organization.empty:
+        ways.append(shared(population.system, groups.partition))
+    hub = np.max([_on_hub(groups, rows) for rows in ways], axis=0)
     return _lacking(hub, groups.sizes, 0.9)
 
 
@@ -125,7 +130,8 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     ),
     Explanation(
         "one organisation",
-        "One firm, agency or household: a card, an organisation or a mail domain of its own covers nine in ten.",
+        "One firm, agency or household: a card, an organisation or a mail domain of its own covers nine in ten; where "
+        "the logs name none of these at all, one harness's instructions.",
         frozenset(
             {
                 "network",
