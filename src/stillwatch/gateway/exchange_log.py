@@ -21,6 +21,7 @@ from stillwatch.gateway.exchange_log_writer import BatchError, BatchWriter, Writ
 logger = logging.getLogger("stillwatch.gateway")
 
 _RETRY_S = 2.0
+_FREED_AT_ONCE = 64  # Rows. To free 20,000 in one go holds requests up by six milliseconds.
 _LAST_TRIES = 3  # After a stop was asked for; a full disk must not hold a shutdown up for ever.
 
 
@@ -130,6 +131,8 @@ class ExchangeLog:
             self._write(rows)
             with self._guard:
                 self._waiting -= len(rows)
+            while rows:  # Requests get their turn between two slices.
+                del rows[-_FREED_AT_ONCE:]
         self._batches.close()
 
     def _write(self, rows: list[Row]) -> None:
