@@ -24,10 +24,12 @@ def cells(accuracy: dict[int, float], seed: int = 1) -> list[Cell]:
 
 def test_a_size_left_out_is_forecast_from_the_others() -> None:
     smooth = dict(zip(SIZES, Curve(0.18, 0.99, 300, 1.5).at(SIZES).tolist(), strict=True))
-    off = lab_forecast.errors(cells(smooth), 500, SIZES)["sums"]
-    assert abs(off) < 5
+    near = lab_forecast.told(cells(smooth), 500, SIZES)["sums"]
+    assert abs(lab_forecast.points_off(near)) < 5 and lab_forecast.in_range(near)
     jump = smooth | {500: smooth[500] - 0.3}  # What was left out is not read: the same forecast, 30 points too high.
-    assert lab_forecast.errors(cells(jump), 500, SIZES)["sums"] == pytest.approx(off + 30)
+    far = lab_forecast.told(cells(jump), 500, SIZES)["sums"]
+    assert far.forecast == near.forecast and not lab_forecast.in_range(far)
+    assert lab_forecast.points_off(far) == pytest.approx(lab_forecast.points_off(near) + 30)
 
 
 def test_the_table_has_a_row_a_size_between(

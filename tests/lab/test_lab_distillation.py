@@ -208,6 +208,6 @@ def test_findings_by_hand() -> None:
     parts = rows([*cells, cell(1000, 1.0, seed=3, defence="answer only", student="asking in parts")])[-1]
     assert parts.gain_cut is None and parts.quality_lost is None  # No undefended student has this seed.
     assert told[1000, "none"].usd_per_point == pytest.approx(0.8 / 75)
-    entry = judged(cells, (100, 1000), (300,), 1)[0]
+    entry = judged(cells, (100, 1000), (300,))[0]
     assert entry.measured == 0.5 and 0.2 < entry.forecast.mean < 0.95
-    assert judged(cells, (100, 1000), (), 1) == []
+    assert judged(cells, (100, 1000), ()) == []

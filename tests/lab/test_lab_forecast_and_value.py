@@ -29,10 +29,21 @@ def test_a_forecasts_range_holds_its_mean_and_narrows_with_problems() -> None:
     accuracies = truth.at(SIZES).tolist()
     widths = []
     for problems in (50, 5000):
-        entry = forecast(SIZES, accuracies, problems, 0.18, [350], np.random.default_rng(1))[0]
+        entry = forecast(SIZES, accuracies, problems, 0.18, [350])[0]
         assert entry.low <= entry.mean <= entry.high
         widths.append(entry.high - entry.low)
     assert widths[1] < widths[0]
+
+
+@pytest.mark.parametrize("gompertz", [False, True])
+def test_a_range_holds_other_laws_and_is_wide_where_a_jump_is_not_measured(gompertz: bool) -> None:
+    sizes, jump = np.array([125, 250, 350, 500, 1000, 4000, 400]), [0, 4, 5]
+    falling = np.exp(-4.0 * np.log(sizes / 350))
+    *seen, truth = (0.18 + 0.8 * (np.exp(-falling) if gompertz else 1 / (1 + falling))).tolist()
+    known = forecast(sizes[:-1].tolist(), seen, 1000, 0.18, [400])[0]
+    jumped = forecast(sizes[jump].tolist(), [seen[at] for at in jump], 1000, 0.18, [400])[0]
+    assert known.low <= truth <= known.high and jumped.low <= truth <= jumped.high
+    assert jumped.high - jumped.low > max(0.5, 1.25 * (known.high - known.low))
 
 
 def test_a_curve_needs_two_sizes() -> None:

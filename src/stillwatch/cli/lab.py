@@ -129,7 +129,7 @@ def curve(
     if as_json:
         typer.echo(orjson.dumps(held | {"out": str(out)}, option=orjson.OPT_INDENT_2).decode())
         return
-    _show(rows(cells), judged(cells, plan.sizes, plan.held_out, 1), held["origin"])
+    _show(rows(cells), judged(cells, plan.sizes, plan.held_out), held["origin"])
     if held["students_missing"]:
         typer.echo(f"{held['students_missing']} students are still to be trained: repeat the command.")
     typer.echo(f"Written to {out}: value.json, value.svg, curve.json.")

@@ -103,7 +103,7 @@ def value(cells: Sequence[Cell], base: Distillation, versions: Mapping[str, str]
     return Value(__version__, tuple(versions.items()), base.teacher, base.student, tuple(curves))
 
 
-def judged(cells: Sequence[Cell], sizes: Sequence[int], held_out: Sequence[int], seed: int) -> list[Judged]:
+def judged(cells: Sequence[Cell], sizes: Sequence[int], held_out: Sequence[int]) -> list[Judged]:
     """Return forecasts at held-out sizes, made from ``sizes`` alone, beside what was measured there."""
     told = []
     for task in dict.fromkeys(cell.task for cell in cells):
@@ -118,7 +118,6 @@ def judged(cells: Sequence[Cell], sizes: Sequence[int], held_out: Sequence[int],
             seen[0].problems,
             seen[0].guess,
             kept,
-            np.random.default_rng([seed, 6]),
         )
         for entry in expected:
             measured = [cell.accuracy for cell in bare if cell.exchanges == entry.exchanges]
@@ -154,7 +153,7 @@ def written(
     worth = value(cells, plan.base, versions)
     held = {
         "rows": [asdict(row) for row in rows(cells)],
-        "forecasts": [asdict(entry) for entry in judged(cells, plan.sizes, plan.held_out, 1)],
+        "forecasts": [asdict(entry) for entry in judged(cells, plan.sizes, plan.held_out)],
         "origin": list(origins),
         "students_missing": len(list(plan.cells())) - len(cells),
     }

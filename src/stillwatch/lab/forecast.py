@@ -2,25 +2,33 @@
 
 The model counts what must be learnt. If a piece of knowledge is learnt from n exchanges with chance
 s(n) = 1 - exp(-(n / n0)^k) and an answer needs three pieces in a row, accuracy is guess + (top - guess) s(n)^3. With
-k = 1 pieces arrive one by one at random; larger k says that below a number of exchanges nothing generalises.
+k = 1 pieces arrive one by one at random; larger k says that below a number of exchanges nothing generalises. How far
+other laws that fit as well would differ is in the range of a forecast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
+from scipy.special import expit, ndtr
 
 Floats = NDArray[np.float64]
+Law = Callable[[Floats], Floats]
 
 _PIECES = 3
 _TOP = 5.0  # Log-odds of the top that the fit leans to: 99.3 % of the way from guessing to 100 %.
 _PRIOR = 1e-3  # Weight of a mild preference for k = 1, so that two points already give a curve.
-_DRAWS = 40  # Refits of a forecast: enough for the ends of a 90 % range.
+_SCATTER = 0.1  # Of exchanges: by how much students of like exchanges differ.
+_LAWS: tuple[Law, ...] = (  # Of growth, from 0 to 1, over steepness times the logarithm of exchanges.
+    lambda log_size: np.asarray((-np.expm1(-np.exp(log_size))) ** _PIECES, np.float64),
+    lambda log_size: np.asarray(expit(log_size), np.float64),
+    lambda log_size: np.asarray(np.exp(-np.exp(-log_size)), np.float64),  # Gompertz.
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """An accuracy that was told before it was measured, with a 90 % range over resampled measurements."""
+    """An accuracy that was told before it was measured, with a 90 % range for one student."""
 
     exchanges: int
     mean: float
@@ -91,29 +99,65 @@ def forecast(
     problems: int,
     guess: float,
     sizes: Sequence[int],
-    rng: np.random.Generator,
 ) -> list[Forecast]:
-    """Return what accuracy to expect at ``sizes``.
+    """Return what accuracy to expect at ``sizes``, for one student more.
 
-    The range comes from refitting measurements that were drawn again: which of them, and how many of ``problems`` each
-    student solved. It knows nothing of whether the curve's form is right; held-out sizes tell that.
+    The mean is that of ``fit``. The range asks other laws of growth as well, each with every scale, steepness and top
+    on a grid, and weighs them by how likely they make the measurements: where sizes on both sides leave open how
+    steeply a curve rises between them, the range is wide, and says so.
+
+    Assumes that the accuracies of students scatter by the chance of their ``problems``, and as if one had learned from
+    a tenth more or fewer exchanges than another.
 
     Raises:
         ValueError: As ``fit``.
     """
-    curve = fit(exchanges, accuracies, guess)
-    odds = (curve.top - guess) / max(1.0 - curve.top, 1e-9)
-    start = np.log([curve.exchanges_scale, curve.steepness, odds])
-    measured, asked = np.asarray(accuracies, np.float64), np.asarray(exchanges)
-    told = []
-    rows = [np.flatnonzero(asked == size) for size in sorted(set(exchanges))]
-    for _ in range(_DRAWS):
-        seeds = np.concatenate([rng.choice(same, len(same)) for same in rows])
-        drawn = rng.binomial(problems, np.clip(measured[seeds], 0.0, 1.0)) / problems
-        told.append(_curve(_nearest(asked[seeds].tolist(), drawn.tolist(), guess, [start]), guess).at(sizes))
-    low, high = np.quantile(told, [0.05, 0.95], axis=0)
-    mean = curve.at(sizes)
+    mean = fit(exchanges, accuracies, guess).at(sizes)
+    ranges = _ranges(np.asarray(exchanges, np.float64), np.asarray(accuracies), problems, guess, sizes)
     return [
-        Forecast(int(size), float(middle), float(min(least, middle)), float(max(most, middle)))
-        for size, middle, least, most in zip(sizes, mean, low, high, strict=True)
+        Forecast(int(size), float(middle), float(min(low, middle)), float(max(high, middle)))
+        for size, middle, (low, high) in zip(sizes, mean, ranges, strict=True)
     ]
+
+
+def _ranges(
+    exchanges: Floats, accuracies: Floats, problems: int, guess: float, sizes: Sequence[int]
+) -> Iterator[tuple[float, float]]:
+    scale, steepness, odds = (
+        free.ravel()
+        for free in np.meshgrid(
+            np.linspace(np.log(exchanges.min() / 4), np.log(exchanges.max() * 4), 80),
+            np.geomspace(0.5, 8.0, 40),
+            np.linspace(1.0, 7.0, 9),
+            indexing="ij",
+        )
+    )
+    gain = (1.0 - guess) / (1.0 + np.exp(-odds))
+
+    def told(size: float, law: Law) -> tuple[Floats, Floats]:
+        """Return the accuracy at a size and the variance of students about it, for each point of the grid."""
+        log_size = steepness * (np.log(size) - scale)
+        reached = guess + gain * law(log_size)
+        spread = gain * (law(log_size + 0.5 * _SCATTER * steepness) - law(log_size - 0.5 * _SCATTER * steepness))
+        chance = np.maximum(reached * (1.0 - reached), 1.0 / problems) / problems  # As if one problem were missed.
+        return reached, chance + spread**2
+
+    log_likelihoods = np.zeros((len(_LAWS), len(scale)))
+    for row, law in zip(log_likelihoods, _LAWS, strict=True):
+        for size, accuracy in zip(exchanges, accuracies, strict=True):
+            reached, variance = told(size, law)
+            row -= 0.5 * ((accuracy - reached) ** 2 / variance + np.log(variance))
+    weights = np.exp(log_likelihoods - log_likelihoods.max())
+    weights /= weights.sum()
+    for size in sizes:
+        means, variances = np.moveaxis(np.array([told(size, law) for law in _LAWS]), 1, 0)
+        yield _end(0.05, weights, means, np.sqrt(variances)), _end(0.95, weights, means, np.sqrt(variances))
+
+
+def _end(share: float, weights: Floats, means: Floats, deviations: Floats) -> float:
+    """Return the accuracy below which that share of a mixture of normal laws lies, in [0, 1]."""
+
+    def beyond(accuracy: float) -> float:
+        return float((weights * ndtr((accuracy - means) / deviations)).sum()) - share
+
+    return float(np.clip(brentq(beyond, -1.0, 2.0, xtol=1e-4), 0.0, 1.0))
