@@ -88,13 +88,16 @@ def test_a_group_that_shares_nothing_is_told_so(builder: ModuleType) -> None:
     assert "none that other accounts send too" in said["template"]
 
 
-def test_whom_only_an_address_joins_and_who_never_sleeps_is_counted(builder: ModuleType) -> None:
+def test_crowds_at_one_address_that_never_sleep_are_counted(builder: ModuleType) -> None:
     draw = builder.Builder(SEED)
     place, never = draw.at_home(), np.full(builder.DAYS * 24, 2)
     people = [replace(a, card=None, mail=None, addresses={place: 9}) for a in draw.strangers(5)]
     people[:3] = [replace(a, hours=never) for a in people[:3]]
     said = findings(builder.groups_of(draw.strangers(60), people), np.full(65, -1))
-    assert said["round_the_clock"].startswith("3 of 5 accounts that only an address joins to others never sleep")
+    assert said["round_the_clock"].startswith("At 1 of its 1 firms, places and persons 3 accounts or more, joined by ")
+    people[0] = replace(people[0], hours=people[4].hours)
+    said = findings(builder.groups_of(draw.strangers(60), people), np.full(65, -1))
+    assert said["round_the_clock"].startswith("At 0 of its 1 ")
 
 
 def test_where_the_logs_lack_a_thing_the_sentence_says_so() -> None:

@@ -12,7 +12,7 @@ from stillwatch.campaign.view import Groups
 from stillwatch.campaign.views.complementarity import overlap
 from stillwatch.campaign.views.failover import moves
 from stillwatch.campaign.views.pivot import releases
-from stillwatch.campaign.views.round_the_clock import EXCHANGES_LEAST, never_sleep
+from stillwatch.campaign.views.round_the_clock import ACCOUNTS_LEAST, EXCHANGES_LEAST, crowded
 from stillwatch.campaign.views.topic import directions
 from stillwatch.footprint.footprints import DAY_US
 
@@ -81,11 +81,10 @@ def _timing(groups: Groups) -> str:
 def _round_the_clock(groups: Groups) -> str:
     if groups.population.network.empty:
         return "The logs name no addresses."
-    inside = groups.partition == 0
-    met, awake = groups.met[inside], groups.population.once(never_sleep)[inside]
+    marked, _ = crowded(groups)
     return (
-        f"{int((met & awake).sum()):,} of {int(met.sum()):,} accounts that only an address joins to others "
-        f"never sleep, at {EXCHANGES_LEAST} exchanges or more."
+        f"At {int(marked.sum()):,} of its {len(marked):,} firms, places and persons {ACCOUNTS_LEAST} accounts or more, "
+        f"joined by an address alone, never sleep, at {EXCHANGES_LEAST} exchanges or more each."
     )
 
 

@@ -21,15 +21,21 @@ def weigh(groups: Groups) -> NDArray[np.float64]:
     if groups.population.network.empty:
         return np.full(len(groups), np.nan)
     inside = np.flatnonzero(groups.partition >= 0)
-    _, place = np.unique(groups.unit[inside], return_inverse=True)
-    crowds = np.bincount(place, groups.population.once(never_sleep)[inside] & groups.met[inside])
-    marked = (crowds >= ACCOUNTS_LEAST) & (2 * crowds >= np.bincount(place))
+    marked, place = crowded(groups)
     step = np.where(
         marked, np.log(CAMPAIGN_SHARE / BENIGN_SHARE_MOST), np.log((1 - CAMPAIGN_SHARE) / (1 - BENIGN_SHARE_MOST))
     )
     group = np.zeros(len(step), np.int64)
     group[place] = groups.partition[inside]
     return np.asarray(np.bincount(group, step, minlength=len(groups)), np.float64)
+
+
+def crowded(groups: Groups) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return for each unit whether a crowd there never sleeps, and the unit of each account that is in a group."""
+    inside = np.flatnonzero(groups.partition >= 0)
+    _, place = np.unique(groups.unit[inside], return_inverse=True)
+    awake = np.bincount(place, groups.population.once(never_sleep)[inside] & groups.met[inside])
+    return (awake >= ACCOUNTS_LEAST) & (2 * awake >= np.bincount(place)), place
 
 
 def never_sleep(population: Population) -> NDArray[np.bool_]:
