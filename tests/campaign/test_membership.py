@@ -52,6 +52,16 @@ def test_strangers_alone_do_not_grow(builder: ModuleType, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_the_day_of_first_use_counts_once_where_that_of_opening_is_not_known(builder: ModuleType, seed: int) -> None:
+    population, campaign = planted(builder, seed)
+    column = population.footprints.profile.column_names.index("created_us")
+    population.footprints.profile = population.footprints.profile.remove_column(column)
+    unknown = Population(population.footprints)
+    judged = dict(zip([tie.name for tie in TIES], grow(Ties(unknown), campaign).by_tie, strict=True))
+    assert judged["first_use"].any() and not judged["sign_up"].any()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_the_order_of_accounts_does_not_matter(builder: ModuleType, seed: int) -> None:
     population, campaign = planted(builder, seed)
     generator = np.random.default_rng(seed)

@@ -107,10 +107,14 @@ def test_birth_is_the_opening_and_else_the_first_exchange(builder: ModuleType) -
     some = [None if k % 2 else int(value) for k, value in enumerate(created)]
     column = footprints.profile.column_names.index("created_us")
     footprints.profile = footprints.profile.set_column(column, "created_us", pa.array(some, pa.int64()))
-    assert np.array_equal(Population(footprints).birth_us, np.where(np.arange(10) % 2, first, created))
+    population = Population(footprints)
+    assert np.array_equal(population.birth_us, np.where(np.arange(10) % 2, first, created))
+    days = created[0::2] // DAY_US
+    assert population.openings.account.tolist() == [0, 2, 4, 6, 8]
+    assert np.array_equal(np.diff(population.openings.label[population.openings.value].astype(int)), np.diff(days))
     footprints.profile = None
     population = Population(footprints)
-    assert np.array_equal(population.birth_us, first)
+    assert np.array_equal(population.birth_us, first) and population.openings.empty
     for cohort, span in zip(population.cohorts, (DAY_US, DAY_US, HOUR_US), strict=True):
         together = cohort.value[:, None] == cohort.value[None, :]
         assert np.array_equal(together, (first // span)[:, None] == (first // span)[None, :])

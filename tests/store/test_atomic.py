@@ -11,10 +11,11 @@ import pytest
 from stillwatch.store.atomic import atomic_file, atomic_files
 
 INTERRUPTED = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from stillwatch.store.atomic import atomic_file, atomic_files
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # Whatever the test runner's own parent has made of it.
 folder = Path(sys.argv[1])
 try:
     if sys.argv[2] == "file":

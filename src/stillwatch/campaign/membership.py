@@ -67,7 +67,7 @@ def holdings(population: Population) -> dict[str, Incidence]:
         "payment": population.payment,
         "network": population.network,
         "template": population.template,
-        "sign_up": population.cohorts[0],
+        "sign_up": population.openings,  # Where they are not known, first use is, and no fact counts twice.
         "first_use": population.cohorts[1],
         "mail": population.mail,
         "client": population.client,

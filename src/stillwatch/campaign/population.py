@@ -218,13 +218,20 @@ class Population:
     @cached_property
     def birth_us(self) -> NDArray[np.int64]:
         """When each account was opened, or first seen where that is not known."""
-        first = self.footprints.integers("first_us").copy()
+        return np.where(self.opened, self._created_us, self.footprints.integers("first_us"))
+
+    @cached_property
+    def opened(self) -> NDArray[np.bool_]:
+        """Of which accounts it is known when they were opened."""
+        return np.asarray(self._created_us != np.iinfo(np.int64).min)
+
+    @cached_property
+    def _created_us(self) -> NDArray[np.int64]:
         profile = self.footprints.profile
-        if profile is not None and "created_us" in profile.column_names:
-            created = pc.fill_null(profile["created_us"], np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)
-            known = created != np.iinfo(np.int64).min
-            first[known] = created[known]
-        return first
+        if profile is None or "created_us" not in profile.column_names:
+            return np.full(len(self), np.iinfo(np.int64).min)
+        created = pc.fill_null(profile["created_us"], np.iinfo(np.int64).min)
+        return np.asarray(created.to_numpy(zero_copy_only=False), np.int64)
 
     @cached_property
     def cohorts(self) -> tuple[Incidence, ...]:
@@ -233,6 +240,12 @@ class Population:
         return tuple(
             self._period(when, span) for when, span in ((self.birth_us, DAY_US), (first, DAY_US), (first, HOUR_US))
         )
+
+    @cached_property
+    def openings(self) -> Incidence:
+        """On which day each account was opened; no row where that is not known."""
+        known = self.cohorts[0]
+        return known.take(np.flatnonzero(self.opened[known.account]))
 
     def _period(self, when_us: NDArray[np.int64], span_us: int) -> Incidence:
         rows = np.flatnonzero(when_us != np.iinfo(np.int64).max)  # Of accounts that did nothing nobody knows.

@@ -43,7 +43,7 @@ _TIE_WORDS = {
     "payment": "shares its card with {others} of the group",
     "network": "was at an address where up to {others} of the group came too",
     "template": "sends rare texts that it shares with up to {others} of the group",
-    "sign_up": "was opened, or first seen, on the same day as {others} of the group",
+    "sign_up": "was opened on the same day as {others} of the group",
     "first_use": "sent its first exchange on the same day as {others} of the group",
     "mail": "shares its mail domain with {others} of the group",
     "client": "shares its client software with {others} of the group",
