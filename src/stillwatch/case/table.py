@@ -36,7 +36,7 @@ def campaign_table(scan: Scan) -> Table:
             _date(campaign.first_seen),
             _date(campaign.flagged_at),
             nats(campaign.log_e),
-            Text(printable(", ".join(top_views(campaign)))),
+            Text(printable(", ".join(top_views(campaign)).replace("_", "-"))),
         )
     return table
 
